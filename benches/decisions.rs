@@ -1,0 +1,130 @@
+//! Nanoseconds per decision: what a hit and a miss spend on thinking.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench that goes wrong may say so")]
+
+use criterion::Criterion;
+use criterion::criterion_group;
+use criterion::criterion_main;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::StatusCode;
+use std::hint::black_box;
+use std::time::Duration;
+use verifik_gateway::api::answer;
+use verifik_gateway::api::answer::Meaning;
+use verifik_gateway::api::answer::TicketState;
+use verifik_gateway::api::route;
+use verifik_gateway::api::write;
+use verifik_gateway::app::stand_in_ticket::SAMPLE;
+use verifik_gateway::app::stand_in_ticket::SAMPLE_ID;
+use verifik_gateway::base::secret::Secret;
+use verifik_gateway::base::time::Moment;
+use verifik_gateway::base::time::Timestamp;
+use verifik_gateway::fields::cache_control::RequestDirectives;
+use verifik_gateway::fields::framing::Framing;
+use verifik_gateway::policy::admit;
+use verifik_gateway::policy::freshness;
+use verifik_gateway::policy::freshness::Facts;
+use verifik_gateway::policy::freshness::Journey;
+use verifik_gateway::policy::freshness::Lifetimes;
+use verifik_gateway::policy::key::KeySecret;
+use verifik_gateway::policy::order::Turn;
+use verifik_gateway::policy::reuse;
+use verifik_gateway::policy::storable::Candidate;
+use verifik_gateway::settings::load::load;
+use verifik_gateway::settings::sources::Sources;
+use verifik_gateway::store::response::Label;
+use verifik_gateway::store::response::StoredResponse;
+
+const NOW: Timestamp = Timestamp::from_secs(1_000);
+const FACTS: Facts = Facts {
+    received_at: NOW,
+    initial_age: Duration::ZERO,
+    lifetime: Duration::from_secs(15),
+    authority_ends: None,
+};
+
+fn answer_fields() -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    for (name, value) in [
+        ("x-powered-by", "Express"),
+        ("content-type", "application/json; charset=utf-8"),
+        ("etag", "W/\"52d-Cq0\""),
+        ("date", "Mon, 23 Nov 2026 12:00:00 GMT"),
+        ("content-length", "1321"),
+    ] {
+        fields.insert(name, HeaderValue::from_static(value));
+    }
+    fields
+}
+
+fn on_the_way_in(criterion: &mut Criterion) {
+    let resources = load(&Sources::default(), []).expect("the defaults").settings.resources;
+    let path = format!("/v2/support-tickets/{SAMPLE_ID}");
+    let secret = KeySecret::new(Secret::new([7; 32]));
+    let authorization = format!("Bearer {}", "x".repeat(213));
+    let credential = secret.credential(authorization.as_bytes());
+    let fields = HeaderMap::new();
+    criterion.bench_function("route of a ticket", |b| {
+        b.iter(|| {
+            matches!(route::route(&resources, black_box(&path)), route::Route::Resource { .. })
+        });
+    });
+    criterion.bench_function("what a write touches", |b| {
+        b.iter(|| write::touched(&resources, &http::Method::PUT, black_box(&path)));
+    });
+    criterion.bench_function("credential of a 220-byte token", |b| {
+        b.iter(|| secret.credential(black_box(authorization.as_bytes())).tag());
+    });
+    criterion.bench_function("key and ticket tag", |b| {
+        b.iter(|| {
+            let key = secret.key(&credential, "ticket", black_box(&path), None, &fields);
+            (
+                key == secret.key(&credential, "ticket", &path, None, &fields),
+                secret.ticket(SAMPLE_ID),
+            )
+        });
+    });
+    let asked = RequestDirectives::default();
+    criterion.bench_function("plan: reuse", |b| {
+        let stored = Some((FACTS, Turn::new(5)));
+        b.iter(|| reuse::plan(black_box(asked), black_box(stored), Turn::new(4), NOW));
+    });
+}
+
+fn on_the_way_out(criterion: &mut Criterion) {
+    let (fields, asked) = (answer_fields(), RequestDirectives::default());
+    let lifetimes = Lifetimes {
+        open: Duration::from_secs(15),
+        settled: Duration::from_mins(10),
+        not_found: Duration::from_secs(10),
+        max: Duration::from_hours(1),
+    };
+    let journey = Journey { asked_at: NOW, received: Moment { now: NOW, ..Moment::default() } };
+    let meaning = Meaning::Ticket(TicketState::Open);
+    criterion.bench_function("meaning of a 1.3 KB ticket", |b| {
+        let body = SAMPLE.as_bytes();
+        b.iter(|| answer::meaning(StatusCode::OK, &fields, black_box(body), SAMPLE_ID));
+    });
+    criterion.bench_function("facts and admission", |b| {
+        b.iter(|| {
+            let facts = freshness::facts(meaning, &fields, journey, None, &lifetimes, 0.5);
+            let framing = Framing::Announced;
+            let answer = Candidate { meaning, status: StatusCode::OK, fields: &fields, framing };
+            admit::admit(black_box(answer), asked, &facts)
+        });
+    });
+    let secret = KeySecret::new(Secret::new([7; 32]));
+    let key = secret.key(&secret.credential(b"t"), "ticket", "/t/1", None, &HeaderMap::new());
+    let label =
+        Label { key, asked: Turn::new(1), facts: FACTS, status: StatusCode::OK, negative: false };
+    criterion.bench_function("copying a response to store it", |b| {
+        b.iter(|| StoredResponse::new(label, &fields, black_box(SAMPLE.as_bytes())).is_ok());
+    });
+    let stored = StoredResponse::new(label, &fields, SAMPLE.as_bytes()).ok().unwrap();
+    criterion.bench_function("fields and body of a stored response", |b| {
+        b.iter(|| (stored.fields(4), stored.body()));
+    });
+}
+
+criterion_group!(decisions, on_the_way_in, on_the_way_out);
+criterion_main!(decisions);

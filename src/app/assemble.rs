@@ -1,0 +1,178 @@
+//! From settings to a gateway.
+
+use crate::base::draw;
+use crate::base::draw::Draw;
+use crate::base::time::Clock;
+use crate::cache::collapse::Forwards;
+use crate::cache::exchange::Cache;
+use crate::cache::long::LongAnswers;
+use crate::policy::freshness::Lifetimes;
+use crate::policy::key::KeySecret;
+use crate::policy::rules::Access;
+use crate::policy::rules::Deadlines;
+use crate::policy::rules::Rules;
+use crate::serve::gateway::Gateway;
+use crate::serve::listener::Door;
+use crate::serve::patience::Limits;
+use crate::settings::model;
+use crate::settings::model::Settings;
+use crate::store::memory::Store;
+use crate::upstream::client::ConnectionLimits;
+use crate::upstream::client::PooledClient;
+use crate::upstream::queue::Places;
+use crate::upstream::request::Base;
+use crate::upstream::sender::Sender;
+use crate::upstream::tls;
+use crate::upstream::tls::Roots;
+use crate::upstream::tls::TlsError;
+use http::uri::Scheme;
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::sync::watch;
+use tracing::info;
+
+/// What a gateway needs of the world, so that a test can give it another.
+pub struct World {
+    /// How the upstream is reached.
+    pub sender: Arc<dyn Sender>,
+    /// What time it is.
+    pub clock: Clock,
+    /// For jitter.
+    pub draw: Draw,
+    /// Under which keys are made.
+    pub keys: KeySecret,
+}
+
+/// Why a gateway could not be put together.
+#[derive(Debug)]
+pub enum AssemblyError {
+    /// TLS to the upstream.
+    Tls(TlsError),
+    /// The operating system gave no random numbers to make keys from.
+    NoRandomness(getrandom::Error),
+}
+
+impl fmt::Display for AssemblyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tls(error) => error.fmt(f),
+            Self::NoRandomness(error) => write!(f, "no random numbers to make keys from: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for AssemblyError {}
+
+impl World {
+    /// The real one: sockets, the system's clocks, chance.
+    pub fn real(settings: &Settings) -> Result<Self, AssemblyError> {
+        let upstream = &settings.upstream;
+        let roots = match upstream.url.scheme {
+            model::Scheme::Http => Roots::none(),
+            model::Scheme::Https => {
+                Roots::load(upstream.ca_file.as_deref()).map_err(AssemblyError::Tls)?
+            }
+        };
+        info!(roots = roots.source.as_str(), "trusting certificates");
+        let connector =
+            tls::connector(&roots, upstream.connect_timeout).map_err(AssemblyError::Tls)?;
+        let client = PooledClient::new(connector, connection_limits(settings));
+        let secret = draw::fresh_secret().map_err(AssemblyError::NoRandomness)?;
+        Ok(Self {
+            sender: Arc::new(client),
+            clock: Clock::system(),
+            draw: Draw::unforeseen(),
+            keys: KeySecret::new(secret),
+        })
+    }
+}
+
+/// How connections to the upstream are made and kept.
+pub fn connection_limits(settings: &Settings) -> ConnectionLimits {
+    ConnectionLimits {
+        connect_timeout: settings.upstream.connect_timeout,
+        idle_timeout: settings.upstream.idle_timeout,
+        max_idle: settings.upstream.max_in_flight,
+    }
+}
+
+/// The gateway behind its door. `draining` turns true when it is to take no more requests.
+pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) -> Door {
+    let listen = &settings.listen;
+    let limits = Limits {
+        header: listen.header_timeout,
+        idle: listen.idle_timeout,
+        write: listen.write_timeout,
+    };
+    let gateway = Gateway {
+        rules: Arc::new(rules(settings)),
+        keys: Arc::new(world.keys),
+        body_patience: listen.header_timeout,
+        cache: Arc::new(Cache {
+            store: store(settings),
+            sender: world.sender,
+            base: base(&settings.upstream.url),
+            places: Places::new(settings.upstream.max_in_flight, settings.limit.max_queue),
+            clock: world.clock,
+            draw: world.draw,
+            forwards: Forwards::default(),
+            long: LongAnswers::default(),
+        }),
+    };
+    Door {
+        gateway,
+        limits,
+        max_header_bytes: listen.max_header_bytes,
+        permits: Arc::new(Semaphore::new(listen.max_connections.min(Semaphore::MAX_PERMITS))),
+        draining,
+    }
+}
+
+/// What the settings mean for decisions.
+fn rules(settings: &Settings) -> Rules {
+    let lifetimes = &settings.lifetimes;
+    Rules {
+        resources: settings.resources.clone(),
+        lifetimes: Lifetimes {
+            open: lifetimes.open,
+            settled: lifetimes.settled,
+            not_found: lifetimes.not_found,
+            max: lifetimes.max,
+        },
+        client_directives: settings.cache.client_directives,
+        max_stored_body: settings.cache.max_stored_body,
+        max_target_bytes: settings.listen.max_target_bytes,
+        max_request_body: settings.listen.max_request_body,
+        deadlines: Deadlines {
+            answer: settings.upstream.answer_timeout,
+            body: settings.upstream.body_timeout,
+            total: settings.upstream.total_timeout,
+            pass_through: settings.upstream.pass_through_answer_timeout,
+            place: settings.limit.max_wait,
+        },
+        access: match settings.log.access {
+            model::Access::All => Access::All,
+            model::Access::Forwarded => Access::Forwarded,
+            model::Access::Off => Access::Off,
+        },
+    }
+}
+
+fn store(settings: &Settings) -> Store {
+    let lifetimes = &settings.lifetimes;
+    // Stale use comes with a later release, but a mark must outlive whatever may be stored.
+    let retention = lifetimes.max.saturating_add(lifetimes.stale_if_error);
+    Store::new(settings.cache.memory, retention, settings.upstream.total_timeout)
+}
+
+fn base(url: &model::UpstreamUrl) -> Base {
+    Base {
+        scheme: match url.scheme {
+            model::Scheme::Http => Scheme::HTTP,
+            model::Scheme::Https => Scheme::HTTPS,
+        },
+        authority: url.authority.clone(),
+        prefix: url.prefix.clone(),
+    }
+}

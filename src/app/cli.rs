@@ -1,0 +1,275 @@
+//! The command line: what to do, and where its settings are.
+
+use crate::app::ending::Ending;
+use crate::settings::address;
+use crate::settings::address::SOCKET_ADDRESSES;
+use crate::settings::sources::Flag;
+use crate::settings::sources::Sources;
+use clap::Args;
+use clap::CommandFactory;
+use clap::Parser;
+use clap::Subcommand;
+use clap::error::ErrorKind;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What the command line asks for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Command {
+    /// Run the gateway.
+    Serve(Sources),
+    /// Say what is in force.
+    Check(Sources),
+    /// Show what the gateway does, with a stand-in upstream.
+    Demo {
+        /// For the gateway of the demonstration.
+        sources: Sources,
+        /// Serve the stand-in upstream alone, at this address.
+        upstream_only: Option<SocketAddr>,
+    },
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  verifik-gateway                          127.0.0.1:8080, in front of the API
+  verifik-gateway --listen 0.0.0.0:8080    for other machines as well
+  verifik-gateway --config gateway.toml    with a settings file
+  verifik-gateway check --config gateway.toml
+                                           what would be in force, or is wrong
+  verifik-gateway demo                     see it work: no token, no network
+  verifik-gateway demo --upstream-only 127.0.0.1:9000
+                                           a stand-in for the API, for tests
+
+Settings:
+  Compiled defaults come first, then each --config FILE in turn, then the
+  environment, then the flags; the later wins, key by key. Every key has a
+  variable VERIFIK_GATEWAY__SECTION__KEY, such as
+    VERIFIK_GATEWAY__UPSTREAM__URL=https://api.verifik.co
+    VERIFIK_GATEWAY__CACHE__MEMORY=256MiB
+  `verifik-gateway check` prints all keys, what is in force and where it comes
+  from; config/default.toml explains them.
+
+Exit codes:
+  0   done, or drained after a signal
+  1   something failed while running, or the drain was cut at its deadline
+  64  the command line or the settings are wrong; every mistake is told";
+
+/// A caching gateway for Verifik support tickets: repeated reads answered from memory, everything
+/// else passed through unchanged.
+#[derive(Debug, Parser)]
+#[command(name = "verifik-gateway", version, after_help = AFTER_HELP)]
+struct Line {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run the gateway (the default)
+    #[command(after_help = AFTER_HELP)]
+    Serve(Options),
+    /// Print the settings in force and where each comes from, or everything wrong with them
+    #[command(after_help = AFTER_HELP)]
+    Check(Options),
+    /// Show a miss, a hit, a not-found, a collapse and an invalidation, then keep serving
+    #[command(after_help = AFTER_HELP)]
+    Demo {
+        #[command(flatten)]
+        options: Options,
+        /// Serve the stand-in upstream alone, at this address
+        #[arg(long, value_name = "ADDRESS")]
+        upstream_only: Option<String>,
+    },
+}
+
+/// May stand before the subcommand, after it, or both. They are no "global" arguments of clap's:
+/// of those given in both places, it would drop the first without a word.
+#[derive(Args, Debug, Default)]
+struct Options {
+    /// A settings file (TOML); may be repeated, later ones win
+    #[arg(long, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// Where clients connect: IP:PORT or localhost:PORT [listen.address]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// The API's base URL [upstream.url]
+    #[arg(long, value_name = "URL")]
+    upstream: Option<String>,
+    /// off, error, warn, info, debug or trace [log.level]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// text or json [log.format]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+/// Reads the command line, the program's name first.
+///
+/// # Errors
+/// Help, the version, or what is wrong.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Ending> {
+    let arguments = arguments.into_iter().collect::<Vec<_>>();
+    let read = Line::try_parse_from(&arguments).and_then(command);
+    read.map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ending::Done(error.to_string()),
+        _ => Ending::Misused(without_passwords(error.to_string(), &arguments)),
+    })
+}
+
+fn command(line: Line) -> Result<Command, clap::Error> {
+    let before = line.options;
+    Ok(match line.task {
+        None => Command::Serve(sources(before, Options::default())?),
+        Some(Task::Serve(after)) => Command::Serve(sources(before, after)?),
+        Some(Task::Check(after)) => Command::Check(sources(before, after)?),
+        Some(Task::Demo { options, upstream_only }) => Command::Demo {
+            sources: sources(before, options)?,
+            upstream_only: upstream_only.as_deref().map(upstream_address).transpose()?,
+        },
+    })
+}
+
+fn sources(before: Options, after: Options) -> Result<Sources, clap::Error> {
+    let flags = [
+        ("--listen", "listen", "address", before.listen, after.listen),
+        ("--upstream", "upstream", "url", before.upstream, after.upstream),
+        ("--log-level", "log", "level", before.log_level, after.log_level),
+        ("--log-format", "log", "format", before.log_format, after.log_format),
+    ];
+    let mut sources = Sources { files: before.config, flags: Vec::new() };
+    sources.files.extend(after.config);
+    for (name, section, key, before, after) in flags {
+        if before.is_some() && after.is_some() {
+            return Err(misuse(ErrorKind::ArgumentConflict, &format!("{name} is given twice")));
+        }
+        let value = before.or(after);
+        sources.flags.extend(value.map(|value| Flag { name, section, key, value }));
+    }
+    Ok(sources)
+}
+
+fn upstream_address(text: &str) -> Result<SocketAddr, clap::Error> {
+    address::socket_address(text).map_err(|fault| {
+        let problem = format!("--upstream-only {}; accepted: {SOCKET_ADDRESSES}", fault.as_str());
+        misuse(ErrorKind::ValueValidation, &problem)
+    })
+}
+
+fn misuse(kind: ErrorKind, problem: &str) -> clap::Error {
+    Line::command().error(kind, problem)
+}
+
+/// clap shows the argument it does not understand, or what follows its `=`. One with an `@` may be
+/// a URL with a password.
+fn without_passwords(told: String, arguments: &[OsString]) -> String {
+    let arguments = arguments.iter().skip(1).map(|argument| argument.to_string_lossy());
+    arguments.fold(told, |told, argument| {
+        let value = argument.split_once('=').map_or("", |(_, value)| value);
+        let secrets = [&*argument, value].into_iter().filter(|text| text.contains('@'));
+        secrets.fold(told, |told, secret| told.replace(secret, "[not shown]"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Command, Ending> {
+        parse(["verifik-gateway"].into_iter().chain(line.split_whitespace()).map(OsString::from))
+    }
+
+    fn told(line: &str) -> String {
+        match read(line) {
+            Err(Ending::Misused(told)) => told,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_stand_before_the_subcommand_or_after_it() {
+        let expected = Sources {
+            files: vec!["a.toml".into(), "b.toml".into()],
+            flags: vec![
+                flag("--listen", "listen", "address", "127.0.0.1:0"),
+                flag("--upstream", "upstream", "url", "http://x"),
+                flag("--log-level", "log", "level", "debug"),
+                flag("--log-format", "log", "format", "json"),
+            ],
+        };
+        let options =
+            "--listen 127.0.0.1:0 --upstream=http://x --log-level debug --log-format json";
+        for line in [
+            format!("{options} --config a.toml --config b.toml"),
+            format!("serve --config a.toml {options} --config b.toml"),
+            format!("--config a.toml serve --config b.toml {options}"),
+            format!("{options} --config a.toml serve --config b.toml"),
+        ] {
+            assert_eq!(read(&line), Ok(Command::Serve(expected.clone())), "{line}");
+        }
+        assert_eq!(read(""), Ok(Command::Serve(Sources::default())));
+        assert_eq!(read("check"), Ok(Command::Check(Sources::default())));
+    }
+
+    fn flag(name: &'static str, section: &'static str, key: &'static str, value: &str) -> Flag {
+        Flag { name, section, key, value: value.to_owned() }
+    }
+
+    #[test]
+    fn the_demonstration_may_serve_its_upstream_alone() {
+        let sources = Sources::default();
+        let upstream_only = Some(([127, 0, 0, 1], 9000).into());
+        let demo = Command::Demo { sources: sources.clone(), upstream_only };
+        assert_eq!(read("demo --upstream-only localhost:9000"), Ok(demo));
+        assert_eq!(read("demo"), Ok(Command::Demo { sources, upstream_only: None }));
+        let told = told("demo --upstream-only 9000");
+        assert!(told.starts_with("error: --upstream-only is not an address; accepted: "), "{told}");
+    }
+
+    #[test]
+    fn a_wrong_command_line_says_what_is_wrong() {
+        for (line, expected) in [
+            ("--listne x", "error: unexpected argument '--listne' found"),
+            ("chekc", "error: unrecognized subcommand 'chekc'"),
+            ("check twice", "error: unexpected argument 'twice' found"),
+            ("--listen", "error: a value is required for '--listen <ADDRESS>'"),
+            ("--listen a --listen b", "error: the argument '--listen <ADDRESS>' cannot be used"),
+            ("--listen a check --listen b", "error: --listen is given twice"),
+            ("serve --upstream-only x", "error: unexpected argument '--upstream-only' found"),
+        ] {
+            assert!(told(line).starts_with(expected), "{line}: {}", told(line));
+        }
+    }
+
+    #[test]
+    fn a_password_in_the_wrong_place_is_not_shown() {
+        for line in [
+            "https://me:hunter2@api.verifik.co",
+            "check https://me:hunter2@api.verifik.co?a=b",
+            "--config=a --version=https://me:hunter2@api.verifik.co",
+            "demo --upstream-only https://me:hunter2@api.verifik.co",
+            "--upstrem=https://me:hunter2@api.verifik.co",
+        ] {
+            assert!(!told(line).contains("hunter2"), "{line}: {}", told(line));
+        }
+    }
+
+    #[test]
+    fn help_teaches_and_ends_well() {
+        for line in ["--help", "help", "serve --help", "check -h", "demo --help"] {
+            let Err(Ending::Done(help)) = read(line) else { panic!("{line}") };
+            for word in ["Examples:", "VERIFIK_GATEWAY__UPSTREAM__URL", "Exit codes:", "--config"] {
+                assert!(help.contains(word), "{line} lacks {word}:\n{help}");
+            }
+        }
+        let version = format!("verifik-gateway {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(read("--version"), Err(Ending::Done(version)));
+    }
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Line::command().debug_assert();
+    }
+}

@@ -1,0 +1,5 @@
+//! Floor 0: what every other floor stands on. Time, secrets, chance.
+
+pub mod time;
+pub mod secret;
+pub mod draw;

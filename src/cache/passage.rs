@@ -1,0 +1,229 @@
+//! Everything that is not answered from the store: forwarded and streamed both ways, and watched
+//! for what it says about what is stored.
+
+use crate::api::answer;
+use crate::api::answer::Meaning;
+use crate::api::answer::Standing;
+use crate::api::route;
+use crate::api::write;
+use crate::cache::answer::Answer;
+use crate::cache::answer::AnswerBody;
+use crate::cache::answer::Ending;
+use crate::cache::exchange::Cache;
+use crate::cache::wake::Wake;
+use crate::fields::cache_status::CacheStatus;
+use crate::fields::cache_status::ForwardReason;
+use crate::fields::cache_status::Handling;
+use crate::fields::hop_by_hop;
+use crate::policy::key::KeySecret;
+use crate::policy::key::Tag;
+use crate::policy::order::Turn;
+use crate::policy::rules::Rules;
+use crate::store::marks::Aftermath;
+use crate::store::marks::Scope;
+use crate::upstream::attempt;
+use crate::upstream::attempt::HeardBody;
+use crate::upstream::attempt::Lost;
+use crate::upstream::failure::Failure;
+use crate::upstream::request;
+use crate::upstream::request::Passing;
+use crate::upstream::request::Progress;
+use crate::upstream::request::RequestBody;
+use crate::upstream::sender::Lane;
+use crate::upstream::streamed::Streamed;
+use bytes::Bytes;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::request::Parts;
+use http::response;
+use hyper::body::Body;
+use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use tracing::warn;
+
+/// What is known of a request that passes through.
+pub struct Passage {
+    /// The rules of the exchange.
+    pub rules: Arc<Rules>,
+    /// Why it is forwarded.
+    pub reason: ForwardReason,
+    /// The same in a word of our own.
+    pub detail: Option<&'static str>,
+    /// Whose it is.
+    pub credential: Option<Tag>,
+}
+
+/// The stored responses that an answer to the request may speak of.
+struct Subject {
+    id: String,
+    ticket: Tag,
+    credential: Tag,
+    /// When the request was sent.
+    turn: Turn,
+}
+
+impl Cache {
+    /// Passes a request through.
+    pub async fn pass(
+        self: &Arc<Self>,
+        passage: &Passage,
+        keys: &Arc<KeySecret>,
+        head: Parts,
+        body: Incoming,
+    ) -> Ending {
+        let mut how =
+            CacheStatus { detail: passage.detail, ..CacheStatus::forwarded(passage.reason, None) };
+        match self.exchange(passage, keys, head, body).await {
+            Ok(mut answer) => {
+                let status = Some(answer.status.as_u16());
+                how.handling = Handling::Forward { reason: passage.reason, status };
+                answer.how = how;
+                Ending::Answered(answer)
+            }
+            Err(lost) => {
+                let failure = lost.failure.as_str();
+                warn!(failure, cause = lost.cause, "a passage failed upstream");
+                Ending::Failed(lost.failure, how)
+            }
+        }
+    }
+
+    async fn exchange(
+        self: &Arc<Self>,
+        passage: &Passage,
+        keys: &Arc<KeySecret>,
+        head: Parts,
+        body: Incoming,
+    ) -> Result<Box<Answer>, Lost> {
+        let rules = &passage.rules;
+        let limit = rules.max_request_body;
+        if limit.is_some_and(|limit| body.size_hint().lower() > limit) {
+            return Err(Failure::RequestTooLong.into());
+        }
+        let target = head.uri.path_and_query().ok_or(Failure::RequestBroken)?;
+        let uri = self.base.uri(target).ok_or(Failure::RequestBroken)?;
+        let path = target.path();
+        let touched = write::touched(&rules.resources, &head.method, path);
+        let subject = self.subject(passage, keys, path);
+        let wake = Wake::new(Arc::clone(self), Arc::clone(keys), touched, passage.credential);
+        let progress = Arc::new(Progress::default());
+        let body = if body.is_end_stream() {
+            RequestBody::Empty
+        } else {
+            let (progress, copy) = (Arc::clone(&progress), wake.body_copy());
+            RequestBody::Passing(Passing::new(body, limit, progress, copy))
+        };
+        let asked_for_head = head.method == Method::HEAD;
+        let request = request::passing(head.method, uri, head.headers, body);
+        let patience = rules.deadlines.pass_through;
+        match self.send_through(request, &progress, patience).await {
+            Ok(response) => {
+                wake.answered(response.status());
+                self.hear(response, asked_for_head, subject, patience).await
+            }
+            Err(lost) => {
+                wake.failed(lost.failure);
+                Err(lost)
+            }
+        }
+    }
+
+    fn subject(&self, passage: &Passage, keys: &KeySecret, path: &str) -> Option<Subject> {
+        let credential = passage.credential?;
+        let id = route::ticket_at(&passage.rules.resources, path)?;
+        let (ticket, turn) = (keys.ticket(id), self.store.begin());
+        Some(Subject { id: id.to_owned(), ticket, credential, turn })
+    }
+
+    /// Sends a request and waits for the head of its answer, as long as either side gets on.
+    async fn send_through(
+        &self,
+        request: Request<RequestBody>,
+        progress: &Progress,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, Lost> {
+        let mut answer = self.sender.send(request, Lane::Brisk);
+        let mut seen = progress.count();
+        loop {
+            match timeout(patience, &mut answer).await {
+                Ok(answered) => return answered.map_err(Lost::from),
+                Err(_) if progress.count() != seen => seen = progress.count(),
+                Err(_) => return Err(Failure::AnswerTimeout.into()),
+            }
+        }
+    }
+
+    /// Makes the reply, and notes what the answer says about what is stored.
+    async fn hear(
+        &self,
+        response: Response<Incoming>,
+        asked_for_head: bool,
+        subject: Option<Subject>,
+        patience: Duration,
+    ) -> Result<Box<Answer>, Lost> {
+        let (mut head, incoming) = response.into_parts();
+        if !asked_for_head {
+            attempt::framing(head.status, &head.headers)?;
+        }
+        hop_by_hop::strip(&mut head.headers);
+        let body = match &subject {
+            Some(subject) => self.heed(subject, &head, incoming, patience).await?,
+            None => AnswerBody::Streamed(Streamed::new(Bytes::new(), incoming, patience)),
+        };
+        Ok(Box::new(Answer {
+            status: head.status,
+            reason: head.extensions.remove::<ReasonPhrase>().filter(is_plain),
+            fields: head.headers,
+            body,
+            age: None,
+            how: CacheStatus::forwarded(ForwardReason::Bypass, None),
+        }))
+    }
+
+    /// Design §3.5: a credential that is dead, or a ticket that it may not see, or no longer.
+    async fn heed(
+        &self,
+        subject: &Subject,
+        head: &response::Parts,
+        incoming: Incoming,
+        patience: Duration,
+    ) -> Result<AnswerBody, Lost> {
+        let now = self.clock.now();
+        let credential = Scope::Credential(subject.credential);
+        let own = Scope::OwnTicket(subject.credential, subject.ticket);
+        match answer::standing(head.status) {
+            Standing::CredentialDead => {
+                self.store.invalidate(&[credential], Aftermath::Settled, now);
+            }
+            Standing::Withdrawn => self.store.invalidate_before(subject.turn, own, now),
+            _ => {}
+        }
+        if head.status != StatusCode::FORBIDDEN {
+            return Ok(AnswerBody::Streamed(Streamed::new(Bytes::new(), incoming, patience)));
+        }
+        // Only the text of a 403 tells a dead credential from one without the right or the credit.
+        Ok(match attempt::read(incoming, REFUSAL_BYTES, patience).await? {
+            HeardBody::Long(streamed) => AnswerBody::Streamed(streamed),
+            HeardBody::Whole(body) => {
+                let meaning = answer::meaning(head.status, &head.headers, &body, &subject.id);
+                if meaning == Meaning::CredentialDead {
+                    self.store.invalidate(&[credential], Aftermath::Settled, now);
+                }
+                AnswerBody::Whole(body)
+            }
+        })
+    }
+}
+
+/// How much of a 403 is read to understand it.
+const REFUSAL_BYTES: usize = 16 * 1024;
+
+/// Whether a reason phrase is text that every reader takes for the same (RFC 9112 section 4).
+fn is_plain(reason: &ReasonPhrase) -> bool {
+    reason.as_bytes().iter().all(|&octet| octet == b' ' || octet.is_ascii_graphic())
+}

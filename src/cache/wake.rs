@@ -1,0 +1,106 @@
+//! What a write leaves behind: the marks over what it touched.
+//!
+//! They are set before the client hears of the outcome, so that its next read is asked for after
+//! them; and also when there is no outcome to hear of, because the exchange was cut off.
+
+use crate::api::write;
+use crate::api::write::Aftermath as Landing;
+use crate::api::write::ListedIds;
+use crate::api::write::Touched;
+use crate::cache::exchange::Cache;
+use crate::policy::key::KeySecret;
+use crate::policy::key::Tag;
+use crate::store::marks::Aftermath;
+use crate::store::marks::Scope;
+use crate::upstream::failure::Failure;
+use crate::upstream::request::BodyCopy;
+use http::StatusCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The marks that a write will leave. Armed from the moment it may have been sent.
+pub struct Wake {
+    cache: Arc<Cache>,
+    keys: Arc<KeySecret>,
+    touched: Touched,
+    /// The beginning of the body, where the ids stand in it.
+    listed: Option<Arc<BodyCopy>>,
+    credential: Option<Tag>,
+    armed: bool,
+}
+
+/// How long a write whose outcome is unknown may still land (design §3.5).
+const MAY_STILL_LAND: Duration = Duration::from_mins(1);
+
+impl Wake {
+    /// The wake of a write that touches `touched`.
+    pub fn new(
+        cache: Arc<Cache>,
+        keys: Arc<KeySecret>,
+        touched: Touched,
+        credential: Option<Tag>,
+    ) -> Self {
+        let listed =
+            (touched == Touched::Listed).then(|| Arc::new(BodyCopy::new(write::LONGEST_LISTING)));
+        let armed = touched != Touched::Nothing;
+        Self { cache, keys, touched, listed, credential, armed }
+    }
+
+    /// Where to copy the body to, if it is to be read for ids.
+    pub fn body_copy(&self) -> Option<Arc<BodyCopy>> {
+        self.listed.clone()
+    }
+
+    /// The upstream answered.
+    pub fn answered(mut self, status: StatusCode) {
+        self.leave(write::aftermath(status));
+    }
+
+    /// The exchange failed.
+    pub fn failed(mut self, failure: Failure) {
+        // What was not sent will not land; that it is marked all the same costs one read.
+        let landing = if failure.before_sending() { Landing::Applied } else { Landing::Unknown };
+        self.leave(landing);
+    }
+
+    fn leave(&mut self, landing: Landing) {
+        if !std::mem::take(&mut self.armed) {
+            return;
+        }
+        let now = self.cache.clock.now();
+        let aftermath = match landing {
+            Landing::Refused => return,
+            Landing::Applied => Aftermath::Settled,
+            Landing::Unknown => Aftermath::UnsettledUntil(now.after(MAY_STILL_LAND)),
+        };
+        self.cache.store.invalidate(&self.scopes(), aftermath, now);
+    }
+
+    fn scopes(&self) -> Vec<Scope> {
+        let own = |credential: Option<Tag>| credential.map(Scope::Credential).into_iter().collect();
+        match &self.touched {
+            Touched::Nothing => Vec::new(),
+            Touched::Ticket(id) => vec![Scope::Ticket(self.keys.ticket(id))],
+            Touched::EveryTicket => vec![Scope::Everything],
+            Touched::EveryTicketOfCredential | Touched::Credential => own(self.credential),
+            Touched::Listed => self.listed_scopes(),
+        }
+    }
+
+    fn listed_scopes(&self) -> Vec<Scope> {
+        let body = self.listed.as_ref().and_then(|copy| copy.whole());
+        match body.map(|body| write::listed_ids(&body)) {
+            Some(ListedIds::These(ids)) => {
+                ids.iter().map(|id| Scope::Ticket(self.keys.ticket(id))).collect()
+            }
+            Some(ListedIds::Unreadable) | None => vec![Scope::Everything],
+        }
+    }
+}
+
+impl Drop for Wake {
+    /// Cut off: the client left, or the task was ended.
+    fn drop(&mut self) {
+        self.leave(Landing::Unknown);
+    }
+}

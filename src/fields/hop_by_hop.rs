@@ -1,0 +1,105 @@
+//! Fields that belong to one connection only: RFC 9110 section 7.6.1.
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use http::header::CACHE_CONTROL;
+use http::header::CONNECTION;
+use http::header::CONTENT_LENGTH;
+use http::header::HOST;
+use http::header::PROXY_AUTHENTICATE;
+use http::header::PROXY_AUTHORIZATION;
+use http::header::TE;
+use http::header::TRAILER;
+use http::header::TRANSFER_ENCODING;
+use http::header::UPGRADE;
+
+/// Removed whether or not `Connection` names them. Trailers are dropped on both sides, so
+/// `TE` and `Trailer` have nothing left to say; `HTTP2-Settings` belongs to an upgrade we ignore.
+const ALWAYS: [HeaderName; 10] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Fields a request must not declare to be hop-by-hop: dropping them would change whom it speaks
+/// for, where it ends or what it asks, after we have read it (threats.md H1, H2).
+const NEVER: [HeaderName; 5] =
+    [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, AUTHORIZATION, CACHE_CONTROL];
+
+/// Removes the connection's own fields, by list and by `Connection`.
+pub fn strip(fields: &mut HeaderMap) {
+    // Collected first: the names are read from the map that is about to change.
+    let names = named(fields).filter_map(|name| HeaderName::from_bytes(name).ok());
+    let names: Vec<HeaderName> = names.collect();
+    for name in names.iter().chain(&ALWAYS) {
+        fields.remove(name);
+    }
+}
+
+/// The first field named in `Connection` that a request must not drop, if any.
+pub fn dropped_in_bad_faith(fields: &HeaderMap) -> Option<HeaderName> {
+    named(fields).find_map(|name| {
+        NEVER.into_iter().find(|never| name.eq_ignore_ascii_case(never.as_str().as_bytes()))
+    })
+}
+
+/// What `Connection` names, as it is written there.
+fn named(fields: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let lines = fields.get_all(CONNECTION).iter().map(HeaderValue::as_bytes);
+    lines.flat_map(|line| line.split(|&octet| octet == b',')).map(<[u8]>::trim_ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        for (name, value) in lines {
+            fields.append(*name, HeaderValue::from_static(value));
+        }
+        fields
+    }
+
+    #[test]
+    fn strips_by_list_and_by_connection() {
+        let mut given = fields(&[
+            ("connection", "Upgrade, HTTP2-Settings"),
+            ("connection", "x-internal , close,, not a name"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "AAMAAABkAAQ"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("x-internal", "1"),
+            ("x-kept", "first"),
+            ("x-kept", "second"),
+        ]);
+        strip(&mut given);
+        assert_eq!(given, fields(&[("x-kept", "first"), ("x-kept", "second")]));
+    }
+
+    #[test]
+    fn finds_what_must_not_be_dropped() {
+        for (value, expected) in [
+            ("close", None),
+            ("keep-alive, x-forwarded-for", None),
+            ("Authorization", Some(AUTHORIZATION)),
+            ("close, CONTENT-LENGTH", Some(CONTENT_LENGTH)),
+            ("transfer-encoding", Some(TRANSFER_ENCODING)),
+            ("host", Some(HOST)),
+            ("cache-control", Some(CACHE_CONTROL)),
+        ] {
+            let given = fields(&[("connection", value)]);
+            assert_eq!(dropped_in_bad_faith(&given), expected, "{value}");
+        }
+    }
+}

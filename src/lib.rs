@@ -1,0 +1,75 @@
+//! A caching gateway for one API: Verifik support tickets.
+//!
+//! Applications point their base URL at it. Reads of a ticket are answered from memory where that
+//! is right, everything else passes through unchanged. It is many private caches in one process:
+//! the key of a stored response holds a keyed hash of the whole `Authorization` value, so what one
+//! credential fetched answers no other.
+//!
+//! # The floors
+//!
+//! ```text
+//!  8  app                 wires everything; the only floor that knows the command line and signals
+//!  7  serve │ settings    HTTP in │ the settings as plain data   (do not know one another)
+//!  6  cache               the conductor: look up → plan → forward → admit → answer
+//!  5  store │ upstream    what we remember │ whom we ask         (do not know one another)
+//!  4  observe             access lines, the log
+//!  3  policy              every decision; pure
+//!  2  api                 what this one API looks like and means; pure
+//!  1  fields              HTTP field grammar; pure
+//!  0  base                time, secrets, chance
+//! ```
+//!
+//! A file imports only from floors below; within a folder only from files its `mod.rs` lists before
+//! it; floors 1 to 3 contain no I/O, no clock and no task. `tests/gateway/layers.rs` enforces it.
+//!
+//! # A day in the life of a request
+//!
+//! 1. [`serve::listener`] accepts if a permit is free and hands each request on.
+//! 2. [`serve::gateway`] has the head read ([`serve::message`]; what cannot be proxied is refused),
+//!    replaces the credential by its hash, and makes an [`policy::inquiry::Inquiry`].
+//! 3. [`cache::exchange`] conducts.
+//! 4. [`store::memory`] looks up, and names the newest mark over the key.
+//! 5. [`policy::reuse`] plans: reuse or forward, with the reason.
+//! 6. [`cache::collapse`] joins the forward under way for this key and mark, or starts one as a task.
+//! 7. [`upstream::attempt`] asks, within its deadlines, perhaps again.
+//! 8. [`cache::landing`] has [`policy::admit`] say what follows, and carries it out.
+//! 9. [`serve::reply`] writes the answer with `Age` and `Cache-Status`; back in the gateway one
+//!    access line is written.
+//!
+//! What passes through goes from 2 to [`cache::passage`], which leaves the marks of writes
+//! ([`cache::wake`]) before their answers are released.
+//!
+//! # Marks
+//!
+//! Invalidation is a mark compared with when the answer was asked for. Forwards and marks share
+//! one order ([`policy::order::Turn`]): a response asked for before the newest mark over its key is
+//! not reused, a forward begun before a mark is neither stored past it nor joined after it.
+//!
+//! # Where this departs from the design, and why
+//!
+//! - The mark that a dead credential leaves is set when the 401 is heard, not just before the
+//!   forward that heard it: nothing of that forward is to be stored, and an answer that another
+//!   forward brought in between must not outlive the refusal ([`policy::admit`]).
+//! - Everything that passes through, reads included, uses connections that were idle for less than
+//!   a second: it is sent once only, and must not meet a connection that the upstream is closing.
+//! - The settings have a floor of their own beside `serve`, so that `app` stays readable.
+//! - A close-delimited answer that is no whole JSON text is a failure, not an answer: it may have
+//!   been cut, and must not look whole.
+//! - A forward that finds `upstream.max_in_flight` others under way waits in line for at most
+//!   `limit.max_wait`, with `limit.max_queue` others; then it is refused with 503.
+//! - A 403 of up to 16 KiB to other requests on a ticket is read whole, because only its text tells
+//!   a dead credential from one that lacks a right.
+//!
+//! What is not there yet, `verifik-gateway check` says key by key.
+
+pub mod base;
+pub mod fields;
+pub mod api;
+pub mod policy;
+pub mod observe;
+pub mod store;
+pub mod upstream;
+pub mod cache;
+pub mod serve;
+pub mod settings;
+pub mod app;

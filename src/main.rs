@@ -1,0 +1,42 @@
+//! The command: reads the command line, has it done, and turns the ending into an exit code.
+
+use mimalloc::MiMalloc;
+use std::env;
+use std::io;
+use std::io::Write;
+use std::process::ExitCode;
+use verifik_gateway::app::check;
+use verifik_gateway::app::cli;
+use verifik_gateway::app::cli::Command;
+use verifik_gateway::app::demo;
+use verifik_gateway::app::ending::Ending;
+use verifik_gateway::app::run;
+
+/// Cheaper than the system's allocator where tickets are fetched and stored; hits see no difference.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+fn main() -> ExitCode {
+    let ending = match cli::parse(env::args_os()) {
+        Ok(command) => perform(command),
+        Err(ending) => ending,
+    };
+    let code = ending.code();
+    let said = match ending {
+        Ending::Done(words) => io::stdout().write_all(words.as_bytes()),
+        Ending::Misused(words) | Ending::Failed(words) => io::stderr().write_all(words.as_bytes()),
+    };
+    // `check | head` closes the pipe early; what was asked for was done all the same.
+    drop(said);
+    ExitCode::from(code)
+}
+
+fn perform(command: Command) -> Ending {
+    match command {
+        Command::Serve(sources) => run::serve(&sources, env::vars_os()),
+        Command::Check(sources) => check::check(&sources, env::vars_os()),
+        Command::Demo { sources, upstream_only } => {
+            demo::demo(&sources, env::vars_os(), upstream_only)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The access line: one for each exchange, in the words of its `Cache-Status`.
+//!
+//! It names the route's template, never a path, a query, a credential or a body.
+
+use crate::fields::cache_status::CacheStatus;
+use crate::fields::cache_status::Handling;
+use crate::policy::rules::Access;
+use http::Method;
+use http::StatusCode;
+use std::time::Duration;
+
+/// The target of access lines, which are written whatever the log's level is.
+pub const TARGET: &str = "access";
+
+/// One exchange, seen from the client's side.
+pub struct Line<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The resource's name, or a word for the rest.
+    pub route: &'a str,
+    /// The status the client was sent.
+    pub status: StatusCode,
+    /// How the answer came to be.
+    pub result: Outcome,
+    /// From the request's head to the answer's.
+    pub took: Duration,
+}
+
+/// How an exchange came out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// Answered, from the store or by the upstream.
+    Answered(CacheStatus),
+    /// Forwarded, and failed: the failure's word.
+    Failed(CacheStatus, &'static str),
+    /// Refused, or answered by the gateway itself: the reason's word.
+    Own(&'static str),
+}
+
+impl Outcome {
+    /// Whether the exchange cost the upstream nothing because its answer was stored.
+    const fn is_hit(&self) -> bool {
+        matches!(self, Self::Answered(CacheStatus { handling: Handling::Hit { .. }, .. }))
+    }
+}
+
+/// Whether an exchange that came out like this gets a line.
+pub const fn wanted(access: Access, result: &Outcome) -> bool {
+    match access {
+        Access::All => true,
+        Access::Forwarded => !result.is_hit(),
+        Access::Off => false,
+    }
+}
+
+/// Writes the line.
+pub fn write(line: &Line<'_>) {
+    let (how, error) = match line.result {
+        Outcome::Answered(how) => (Some(how), None),
+        Outcome::Failed(how, word) => (Some(how), Some(word)),
+        Outcome::Own(word) => (None, Some(word)),
+    };
+    let fwd_status = how.and_then(|how| match how.handling {
+        Handling::Forward { status, .. } => status,
+        Handling::Hit { .. } => None,
+    });
+    tracing::info!(
+        target: TARGET,
+        // A method is up to 32 capitals and dashes: the request would not have come this far.
+        method = line.method.as_str(),
+        route = line.route,
+        status = line.status.as_u16(),
+        cache = how.map(|how| how.word()),
+        fwd_status,
+        stored = how.map(|how| how.stored),
+        collapsed = how.map(|how| how.collapsed),
+        detail = how.and_then(|how| how.detail),
+        error,
+        took_us = u64::try_from(line.took.as_micros()).unwrap_or(u64::MAX),
+    );
+}

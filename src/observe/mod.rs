@@ -1,0 +1,4 @@
+//! Floor 4: what is seen from outside: the access line and the log.
+
+pub mod access;
+pub mod logging;

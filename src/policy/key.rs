@@ -1,0 +1,183 @@
+//! The cache key (design §3.2): which stored response a request asks for, and whose it is.
+//!
+//! Everything is a keyed BLAKE3 hash under a secret drawn at start, over length-prefixed fields:
+//! `("ab", "c")` and `("a", "bc")` never meet, nobody outside can compute a key, and no
+//! credential can be found from what the store holds (threats.md K1, K9).
+
+use crate::base::secret::Secret;
+use http::HeaderMap;
+use http::header::ACCEPT_LANGUAGE;
+use http::header::ORIGIN;
+
+/// Names one stored response. 256 bits, compared whole. It has no `Debug`: a key in a log could
+/// be linked to other lines about the same credential.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct Key([u8; 32]);
+
+/// Stands for one whole `Authorization` value: scheme, spelling and all.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct Credential([u8; 32]);
+
+/// What a mark can be set on, as short tags. Two that collide are only invalidated together.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Tag(u64);
+
+/// The secret under which keys are made.
+pub struct KeySecret(Secret<[u8; 32]>);
+
+impl Credential {
+    /// The credential's tag for marks.
+    pub fn tag(&self) -> Tag {
+        Tag(first_eight(&self.0))
+    }
+}
+
+impl KeySecret {
+    /// Keys under `secret`.
+    pub const fn new(secret: Secret<[u8; 32]>) -> Self {
+        Self(secret)
+    }
+
+    /// The credential that a whole `Authorization` value is.
+    pub fn credential(&self, authorization: &[u8]) -> Credential {
+        Credential(self.hash(b"credential").field(authorization).finish())
+    }
+
+    /// The tag of a ticket, the same under every path that leads to it.
+    pub fn ticket(&self, id: &str) -> Tag {
+        Tag(first_eight(&self.hash(b"ticket").field(id.as_bytes()).finish()))
+    }
+
+    /// The key of a read: the resource, the exact target, the credential, and the request fields
+    /// that are sent on and may change the answer.
+    pub fn key(
+        &self,
+        credential: &Credential,
+        resource: &str,
+        path: &str,
+        query: Option<&str>,
+        fields: &HeaderMap,
+    ) -> Key {
+        let mut hash = self.hash(b"response");
+        hash.field(&credential.0).field(resource.as_bytes()).field(path.as_bytes());
+        // `/t/1?` is not `/t/1`: absence has a spelling of its own.
+        hash.count(usize::from(query.is_some())).field(query.unwrap_or_default().as_bytes());
+        for name in [ORIGIN, ACCEPT_LANGUAGE] {
+            let lines = fields.get_all(name);
+            hash.count(lines.iter().count());
+            for line in lines {
+                hash.field(line.as_bytes());
+            }
+        }
+        Key(hash.finish())
+    }
+
+    fn hash(&self, domain: &[u8]) -> FieldHash {
+        let mut hash = FieldHash(blake3::Hasher::new_keyed(self.0.expose()));
+        hash.field(domain);
+        hash
+    }
+}
+
+/// Hashes fields, each after its length.
+struct FieldHash(blake3::Hasher);
+
+impl FieldHash {
+    fn field(&mut self, octets: &[u8]) -> &mut Self {
+        self.count(octets.len());
+        self.0.update(octets);
+        self
+    }
+
+    fn count(&mut self, count: usize) -> &mut Self {
+        self.0.update(&u64::try_from(count).unwrap_or(u64::MAX).to_le_bytes());
+        self
+    }
+
+    fn finish(&self) -> [u8; 32] {
+        *self.0.finalize().as_bytes()
+    }
+}
+
+fn first_eight(hash: &[u8; 32]) -> u64 {
+    hash.first_chunk().copied().map_or(0, u64::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    fn secret(byte: u8) -> KeySecret {
+        KeySecret::new(Secret::new([byte; 32]))
+    }
+
+    fn key(token: &str, resource: &str, path: &str, query: Option<&str>) -> Key {
+        let secret = secret(1);
+        let credential = secret.credential(token.as_bytes());
+        secret.key(&credential, resource, path, query, &HeaderMap::new())
+    }
+
+    #[test]
+    fn every_part_of_a_key_tells() {
+        let base = key("Bearer a", "ticket", "/t/1", None);
+        assert!(base == key("Bearer a", "ticket", "/t/1", None));
+        let others = [
+            key("bearer a", "ticket", "/t/1", None),
+            key("Bearer b", "ticket", "/t/1", None),
+            key("Bearer a", "tickets", "/t/1", None),
+            key("Bearer a", "ticket", "/t/2", None),
+            key("Bearer a", "ticket", "/t/1", Some("")),
+            key("Bearer a", "ticket", "/t/1", Some("populates=threads")),
+        ];
+        for (row, other) in others.iter().enumerate() {
+            assert!(base != *other, "row {row}");
+        }
+        let again = secret(2);
+        let credential = again.credential(b"Bearer a");
+        let elsewhere = again.key(&credential, "ticket", "/t/1", None, &HeaderMap::new());
+        assert!(base != elsewhere, "another process");
+    }
+
+    #[test]
+    fn the_fields_that_are_sent_on_are_part_of_the_key() {
+        let secret = secret(1);
+        let credential = secret.credential(b"t");
+        let with = |lines: &[(&'static str, &'static str)]| {
+            let mut fields = HeaderMap::new();
+            for (name, value) in lines {
+                fields.append(*name, HeaderValue::from_static(value));
+            }
+            secret.key(&credential, "ticket", "/t/1", None, &fields)
+        };
+        let plain = with(&[]);
+        assert!(plain == with(&[("user-agent", "curl"), ("cookie", "a=b")]));
+        let spellings = [
+            with(&[("origin", "a")]),
+            with(&[("accept-language", "a")]),
+            with(&[("accept-language", "a, b")]),
+            with(&[("accept-language", "a"), ("accept-language", "b")]),
+            with(&[("accept-language", "")]),
+        ];
+        for (row, one) in spellings.iter().enumerate() {
+            assert!(plain != *one, "row {row}");
+            for other in spellings.iter().skip(row + 1) {
+                assert!(one != other, "row {row}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn two_requests_share_a_key_only_if_they_are_the_same(
+            one in ("[ab/:]{0,4}", "[ab/:]{0,4}", "[ab/:]{0,4}", proptest::option::of("[ab/:]{0,4}")),
+            other in ("[ab/:]{0,4}", "[ab/:]{0,4}", "[ab/:]{0,4}", proptest::option::of("[ab/:]{0,4}")),
+        ) {
+            let made = |(token, resource, path, query): &(String, String, String, Option<String>)| {
+                key(token, resource, path, query.as_deref())
+            };
+            prop_assert_eq!(made(&one) == made(&other), one == other);
+        }
+    }
+}

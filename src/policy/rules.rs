@@ -1,0 +1,52 @@
+//! What the settings mean for decisions: one snapshot for a whole exchange.
+
+use crate::api::route::Resource;
+use crate::policy::freshness::Lifetimes;
+use std::time::Duration;
+
+/// The rules in force. Plain data, shared behind an `Arc`, replaced whole.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// What is answered from the store.
+    pub resources: Vec<Resource>,
+    /// How long answers stay fresh.
+    pub lifetimes: Lifetimes,
+    /// Whether a client's `Cache-Control` is honoured.
+    pub client_directives: bool,
+    /// The longest body that is read whole and may be stored, in bytes.
+    pub max_stored_body: usize,
+    /// The longest request target, in bytes.
+    pub max_target_bytes: usize,
+    /// The longest request body that is passed through, in bytes; `None` for any.
+    pub max_request_body: Option<u64>,
+    /// The deadlines of exchanges with the upstream.
+    pub deadlines: Deadlines,
+    /// Which exchanges get an access line.
+    pub access: Access,
+}
+
+/// How long the upstream is waited for. (Connecting has its own deadline, kept by the client.)
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Deadlines {
+    /// Resources: from sending to the head of the answer.
+    pub answer: Duration,
+    /// Resources: between parts of an answer's body.
+    pub body: Duration,
+    /// Resources: one forward, from sending to the whole answer, retries included.
+    pub total: Duration,
+    /// Other traffic: without progress on either side.
+    pub pass_through: Duration,
+    /// Resources: for a free place among the forwards under way.
+    pub place: Duration,
+}
+
+/// Which exchanges get an access line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// Every one.
+    All,
+    /// Those that were not answered from the store.
+    Forwarded,
+    /// None.
+    Off,
+}

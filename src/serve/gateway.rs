@@ -1,0 +1,221 @@
+//! The gateway's port, one request at a time: read the head, find out what is asked, and have it
+//! answered.
+
+use crate::base::time::Timestamp;
+use crate::cache::answer::Ending;
+use crate::cache::exchange::Cache;
+use crate::cache::exchange::Step;
+use crate::cache::passage::Passage;
+use crate::fields::cache_control::RequestDirectives;
+use crate::fields::cache_status::ForwardReason;
+use crate::observe::access;
+use crate::observe::access::Line;
+use crate::observe::access::Outcome;
+use crate::policy::inquiry::Inquiry;
+use crate::policy::key::KeySecret;
+use crate::policy::rules::Rules;
+use crate::serve::message;
+use crate::serve::message::Asked;
+use crate::serve::message::Read;
+use crate::serve::message::Why;
+use crate::serve::refusal;
+use crate::serve::refusal::Refusal;
+use crate::serve::reply;
+use crate::serve::reply::ReplyBody;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use hyper::body::Incoming;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// The gateway, as its connections see it.
+#[derive(Clone)]
+pub struct Gateway {
+    /// What holds for every exchange that begins now.
+    pub rules: Arc<Rules>,
+    /// What answers.
+    pub cache: Arc<Cache>,
+    /// Under which keys are made.
+    pub keys: Arc<KeySecret>,
+    /// How long the body of a read may take to turn out empty.
+    pub body_patience: Duration,
+}
+
+/// A reply now or later. A hit is `Now`: it is not boxed and waits for nothing.
+pub enum Handling {
+    /// There.
+    Now(Option<Response<ReplyBody>>),
+    /// After others have been waited for.
+    Later(Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>),
+}
+
+impl Future for Handling {
+    type Output = Result<Response<ReplyBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Now(reply) => reply.take().map_or(Poll::Pending, |reply| Poll::Ready(Ok(reply))),
+            Self::Later(reply) => reply.as_mut().poll(cx).map(Ok),
+        }
+    }
+}
+
+impl Gateway {
+    /// Answers one request.
+    pub fn handle(&self, request: Request<Incoming>) -> Handling {
+        let began = self.cache.clock.now();
+        let (head, body) = request.into_parts();
+        let told = Told { rules: Arc::clone(&self.rules), method: head.method.clone(), began };
+        match message::read(&self.rules, &head) {
+            Err(refusal) => Handling::Now(Some(self.refuse(&told, refusal))),
+            Ok(Asked::Live) => Handling::Now(Some(self.alive(&told))),
+            Ok(Asked::Passage(why)) => self.pass(told, why, head, body),
+            Ok(Asked::Read(read)) if body.is_end_stream() => self.read(told, &read, &head),
+            Ok(Asked::Read(_)) => self.read_once_empty(told, head, body),
+        }
+    }
+
+    /// A read that the store may answer.
+    fn read(&self, told: Told, read: &Read<'_>, head: &Parts) -> Handling {
+        let root = PathAndQuery::from_static("/");
+        let target = head.uri.path_and_query().unwrap_or(&root);
+        let inquiry = self.inquire(read, target, head);
+        let bodiless = head.method == Method::HEAD;
+        match self.cache.answer(&told.rules, &inquiry, target, &head.headers, told.began) {
+            Step::Now(answer) => {
+                let outcome = Outcome::Answered(answer.how);
+                let reply = reply::answer(answer, bodiless);
+                self.note(&told, &read.resource.name, &reply, outcome);
+                Handling::Now(Some(reply))
+            }
+            Step::Later(ending) => {
+                let (gateway, route) = (self.clone(), read.resource.name.clone());
+                Handling::Later(Box::pin(async move {
+                    gateway.finish(&told, &route, ending.await, bodiless)
+                }))
+            }
+        }
+    }
+
+    /// Replaces the credential by its hash.
+    fn inquire<'a>(&self, read: &Read<'a>, target: &PathAndQuery, head: &Parts) -> Inquiry<'a> {
+        let credential = self.keys.credential(read.authorization.as_bytes());
+        let (resource, fields) = (&read.resource.name, &head.headers);
+        let heeded = self.rules.client_directives.then(|| RequestDirectives::read(fields));
+        let directives = heeded.unwrap_or_default();
+        Inquiry {
+            id: read.id,
+            key: self.keys.key(&credential, resource, target.path(), target.query(), fields),
+            ticket: self.keys.ticket(read.id),
+            credential,
+            directives,
+        }
+    }
+
+    /// A read whose body was announced in chunks: an empty one is none (design §3.7).
+    fn read_once_empty(&self, told: Told, head: Parts, mut body: Incoming) -> Handling {
+        let gateway = self.clone();
+        Handling::Later(Box::pin(async move {
+            let empty = timeout(gateway.body_patience, is_empty(&mut body)).await;
+            match message::read(&told.rules.clone(), &head) {
+                Ok(Asked::Read(read)) if empty == Ok(true) => {
+                    let Ok(reply) = gateway.read(told, &read, &head).await;
+                    reply
+                }
+                _ => gateway.refuse(&told, Refusal::BodyOnRead),
+            }
+        }))
+    }
+
+    /// Something that passes through.
+    fn pass(&self, told: Told, why: Why, head: Parts, body: Incoming) -> Handling {
+        let (reason, detail, route) = match why {
+            Why::NoCredential => (ForwardReason::Bypass, Some("no-credential"), "resource"),
+            Why::Method => (ForwardReason::Method, None, "resource"),
+            Why::OtherPath => (ForwardReason::Bypass, None, "other"),
+        };
+        let bodiless = head.method == Method::HEAD;
+        let authorization = head.headers.get(AUTHORIZATION);
+        let credential = authorization.map(|value| self.keys.credential(value.as_bytes()).tag());
+        let passage = Passage { rules: Arc::clone(&told.rules), reason, detail, credential };
+        let (gateway, keys) = (self.clone(), Arc::clone(&self.keys));
+        Handling::Later(Box::pin(async move {
+            let ending = gateway.cache.pass(&passage, &keys, head, body).await;
+            gateway.finish(&told, route, ending, bodiless)
+        }))
+    }
+
+    fn finish(
+        &self,
+        told: &Told,
+        route: &str,
+        ending: Ending,
+        bodiless: bool,
+    ) -> Response<ReplyBody> {
+        let (reply, outcome) = match ending {
+            Ending::Answered(answer) => {
+                let outcome = Outcome::Answered(answer.how);
+                (reply::answer(*answer, bodiless), outcome)
+            }
+            Ending::Failed(failure, how) => {
+                let notice = refusal::notice(failure);
+                (reply::notice(&notice, Some(&how)), Outcome::Failed(how, failure.as_str()))
+            }
+        };
+        self.note(told, route, &reply, outcome);
+        reply
+    }
+
+    fn refuse(&self, told: &Told, refusal: Refusal) -> Response<ReplyBody> {
+        let reply = reply::notice(&refusal.notice(), None);
+        self.note(told, "refused", &reply, Outcome::Own(refusal.as_str()));
+        reply
+    }
+
+    fn alive(&self, told: &Told) -> Response<ReplyBody> {
+        let reply = reply::alive();
+        self.note(told, "live", &reply, Outcome::Own("live"));
+        reply
+    }
+
+    /// Writes the access line, if there is to be one.
+    fn note(&self, told: &Told, route: &str, reply: &Response<ReplyBody>, result: Outcome) {
+        if access::wanted(told.rules.access, &result) {
+            let took = self.cache.clock.now().since(told.began);
+            let (method, status) = (&told.method, reply.status());
+            access::write(&Line { method, route, status, result, took });
+        }
+    }
+}
+
+/// Reads a body until it ends, or turns out to be none that may be taken for empty.
+async fn is_empty(body: &mut Incoming) -> bool {
+    loop {
+        match body.frame().await {
+            None => return true,
+            Some(Err(_)) => return false,
+            Some(Ok(frame)) if frame.data_ref().is_some_and(|data| !data.is_empty()) => {
+                return false;
+            }
+            Some(Ok(_)) => {}
+        }
+    }
+}
+
+/// What is said about an exchange once it is over.
+struct Told {
+    rules: Arc<Rules>,
+    method: Method,
+    began: Timestamp,
+}

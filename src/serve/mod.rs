@@ -1,0 +1,8 @@
+//! Floor 7: HTTP in. The gateway's port.
+
+pub mod refusal;
+pub mod message;
+pub mod reply;
+pub mod gateway;
+pub mod patience;
+pub mod listener;

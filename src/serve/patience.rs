@@ -1,0 +1,222 @@
+//! How long a client is waited for: for its next request, for the rest of a head it began, and
+//! for it to read what it asked for.
+//!
+//! hyper has one timer for the first two, and none for the third. Here a connection has a single
+//! timer that is set only when it would otherwise fire too late, so that a hit arms none: a
+//! deadline that moves further away is noticed when the timer fires.
+
+use std::io;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+use tokio::time::Instant;
+use tokio::time::Sleep;
+
+/// How long a client is waited for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// `listen.header_timeout`: for a whole head, and for a connection's first request to begin.
+    pub header: Duration,
+    /// `listen.idle_timeout`: for the next request.
+    pub idle: Duration,
+    /// `listen.write_timeout`: for the client to read something.
+    pub write: Duration,
+}
+
+/// The exchanges of one connection. While one is under way the client is not waited for: it waits
+/// for us.
+#[derive(Clone, Debug, Default)]
+pub struct Exchanges(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+/// An exchange under way; over when dropped.
+#[derive(Debug)]
+pub struct UnderWay(Exchanges);
+
+impl Exchanges {
+    /// An exchange begins.
+    pub fn begin(&self) -> UnderWay {
+        self.0.begun.fetch_add(1, Ordering::AcqRel);
+        UnderWay(self.clone())
+    }
+
+    fn begun(&self) -> u64 {
+        self.0.begun.load(Ordering::Acquire)
+    }
+
+    fn under_way(&self) -> bool {
+        self.begun() != self.0.ended.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.0.ended.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// A client's connection, with its deadlines.
+pub struct Patient<T> {
+    io: T,
+    limits: Limits,
+    exchanges: Exchanges,
+    /// How many exchanges had begun when the client was last waited for.
+    seen: u64,
+    reading: Reading,
+    /// Since when a write has not got on.
+    blocked_since: Option<Instant>,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// What the client is waited for on the reading side, and since when.
+#[derive(Clone, Copy, Debug)]
+enum Reading {
+    /// Its first request.
+    First(Instant),
+    /// Its next request.
+    Next(Instant),
+    /// The rest of what has begun to come. Most heads come whole, so no clock is read yet.
+    Begun,
+    /// The rest of a head, after it was waited for once.
+    Head(Instant),
+}
+
+impl<T> Patient<T> {
+    /// Waits for the client on `io` within `limits`.
+    pub fn new(io: T, limits: Limits, exchanges: Exchanges) -> Self {
+        let now = now();
+        let timer = Box::pin(tokio::time::sleep_until(now + limits.header));
+        let reading = Reading::First(now);
+        Self { io, limits, exchanges, seen: 0, reading, blocked_since: None, timer }
+    }
+
+    /// Something came.
+    const fn came(&mut self) {
+        if !matches!(self.reading, Reading::Head(_)) {
+            self.reading = Reading::Begun;
+        }
+    }
+
+    /// Nothing came: is it time to give up?
+    fn nothing_came(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.exchanges.under_way() {
+            return Poll::Pending;
+        }
+        let begun = self.exchanges.begun();
+        if self.seen != begun {
+            self.seen = begun;
+            self.reading = Reading::Next(now());
+        }
+        let (since, limit) = match self.reading {
+            Reading::First(since) | Reading::Head(since) => (since, self.limits.header),
+            Reading::Next(since) => (since, self.limits.idle),
+            Reading::Begun => {
+                let since = now();
+                self.reading = Reading::Head(since);
+                (since, self.limits.header)
+            }
+        };
+        self.overdue(since + limit, cx)
+    }
+
+    /// Ready with an error once `deadline` is past; otherwise the timer is set for it at the
+    /// latest.
+    fn overdue(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.timer.deadline() > deadline {
+            self.timer.as_mut().reset(deadline);
+        }
+        while self.timer.as_mut().poll(cx).is_ready() {
+            if now() >= deadline {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            // It was set for an earlier deadline that has moved away since.
+            self.timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+
+    /// Watches how a write went.
+    fn wrote<R>(
+        &mut self,
+        polled: Poll<io::Result<R>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<R>> {
+        if polled.is_ready() {
+            self.blocked_since = None;
+            return polled;
+        }
+        let since = *self.blocked_since.get_or_insert_with(now);
+        match self.overdue(since + self.limits.write, cx) {
+            Poll::Ready(Err(late)) => Poll::Ready(Err(late)),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the runtime's timers run on the runtime's clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.io).poll_read(cx, buf) {
+            Poll::Ready(read) => {
+                self.came();
+                Poll::Ready(read)
+            }
+            Poll::Pending => self.nothing_came(cx),
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.wrote(polled, cx)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.io).poll_flush(cx);
+        self.wrote(polled, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.io).poll_shutdown(cx);
+        self.wrote(polled, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.wrote(polled, cx)
+    }
+}

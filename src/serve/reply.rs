@@ -1,0 +1,123 @@
+//! The reply to a client: an answer with `Age` and `Cache-Status`, or a word of our own.
+
+use crate::cache::answer::Answer;
+use crate::cache::answer::AnswerBody;
+use crate::fields::cache_status::CacheStatus;
+use crate::serve::refusal::Notice;
+use crate::upstream::failure::Failure;
+use crate::upstream::streamed::Streamed;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Response;
+use http::StatusCode;
+use http::header::AGE;
+use http::header::CONTENT_LENGTH;
+use http::header::CONTENT_TYPE;
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+
+/// The body of a reply.
+pub enum ReplyBody {
+    /// All there; `None` once it is sent.
+    Whole(Option<Bytes>),
+    /// As it comes from the upstream.
+    Streamed(Streamed),
+}
+
+/// An answer as a reply. `bodiless`: to a HEAD, whose reply says how long the body would be
+/// (RFC 9110 section 9.3.2).
+pub fn answer(answer: Answer, bodiless: bool) -> Response<ReplyBody> {
+    let Answer { status, reason, mut fields, body, age, how } = answer;
+    if let Some(age) = age {
+        // RFC 9111 section 5.1: whole seconds.
+        fields.insert(AGE, HeaderValue::from(age.as_secs()));
+    }
+    add_cache_status(&mut fields, &how);
+    let body = match body {
+        AnswerBody::Whole(whole) if bodiless => {
+            fields.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(whole.len()));
+            ReplyBody::Whole(None)
+        }
+        AnswerBody::Streamed(_) if bodiless => ReplyBody::Whole(None),
+        AnswerBody::Whole(whole) => ReplyBody::Whole(Some(whole)),
+        AnswerBody::Streamed(streamed) => ReplyBody::Streamed(streamed),
+    };
+    let mut reply = Response::new(body);
+    *reply.status_mut() = status;
+    *reply.headers_mut() = fields;
+    if let Some(reason) = reason {
+        reply.extensions_mut().insert(reason);
+    }
+    reply
+}
+
+/// A word of our own as a reply, with how the request was handled if it was forwarded.
+pub fn notice(notice: &Notice, how: Option<&CacheStatus>) -> Response<ReplyBody> {
+    let mut fields = notice.fields();
+    if let Some(how) = how {
+        add_cache_status(&mut fields, how);
+    }
+    own(notice.status, fields, notice.body())
+}
+
+/// The reply to `GET /_gateway/live`.
+pub fn alive() -> Response<ReplyBody> {
+    let mut fields = HeaderMap::with_capacity(4);
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    own(StatusCode::OK, fields, r#"{"status":"live"}"#.to_owned())
+}
+
+fn own(status: StatusCode, fields: HeaderMap, body: String) -> Response<ReplyBody> {
+    let mut reply = Response::new(ReplyBody::Whole(Some(Bytes::from(body))));
+    *reply.status_mut() = status;
+    *reply.headers_mut() = fields;
+    reply
+}
+
+/// RFC 9211 section 2: ours is added to those of caches before us.
+fn add_cache_status(fields: &mut HeaderMap, how: &CacheStatus) {
+    // What `CacheStatus` prints is always a field value.
+    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(how.to_string())) {
+        fields.append(CACHE_STATUS, value);
+    }
+}
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        match self.get_mut() {
+            Self::Whole(whole) => Poll::Ready(whole.take().map(|body| Ok(Frame::data(body)))),
+            Self::Streamed(streamed) => Pin::new(streamed).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(whole) => whole.as_ref().is_none_or(Bytes::is_empty),
+            Self::Streamed(streamed) => streamed.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(whole) => {
+                let length = whole.as_ref().map_or(0, Bytes::len);
+                SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
+            }
+            Self::Streamed(streamed) => streamed.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! From sources to settings: all of them, or every mistake at once.
+
+use crate::settings::contradictions;
+use crate::settings::keys;
+use crate::settings::keys::RESOURCES;
+use crate::settings::later;
+use crate::settings::later::Effect;
+use crate::settings::mistakes::Mistakes;
+use crate::settings::model::Settings;
+use crate::settings::sections;
+use crate::settings::sources;
+use crate::settings::sources::Sources;
+use crate::settings::tree::DEFAULT;
+use crate::settings::tree::Tree;
+use crate::settings::tree::place;
+use config::Value;
+use config::ValueKind;
+use std::ffi::OsString;
+
+/// Settings without a mistake, and where each comes from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What is in force.
+    pub settings: Settings,
+    /// The same as written, for `check`.
+    pub(crate) tree: Tree,
+}
+
+impl Loaded {
+    /// A sentence for each key somebody set that has no effect yet: for the log, at start.
+    pub fn not_yet_in_force(&self) -> Vec<String> {
+        let set = |(_, value): &(String, &Value)| place(value) != DEFAULT;
+        let idle = |(key, value): &(String, &Value)| later::effect(key, value) == Effect::NotYet;
+        let told = |(key, value): (String, &Value)| {
+            format!("{key} ({}) is not yet in force in this release", place(value))
+        };
+        self.leaves().filter(set).filter(idle).map(told).collect()
+    }
+
+    fn leaves(&self) -> impl Iterator<Item = (String, &Value)> {
+        let sections = keys::all().filter_map(|(section, key)| {
+            Some((format!("{section}.{key}"), self.tree.leaf(section, key)?))
+        });
+        let resources = self.tree.resources().1.iter().flat_map(|resource| {
+            keys::RESOURCE_KEYS.into_iter().filter_map(move |key| match &resource.kind {
+                ValueKind::Table(keys) => Some((format!("{RESOURCES}.{key}"), keys.get(key)?)),
+                _ => None,
+            })
+        });
+        sections.chain(resources)
+    }
+}
+
+/// Reads the settings: compiled defaults, then the files, then the environment, then the flags.
+///
+/// The environment is an argument, so that tests have their own. Values that a later source
+/// replaces are not judged; unknown names are, wherever they stand.
+///
+/// # Errors
+/// Every mistake found, each with its place.
+pub fn load(
+    sources: &Sources,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Loaded, Mistakes> {
+    let mut mistakes = Mistakes::default();
+    let tree = sources::merged(sources, environment, &mut mistakes);
+    let settings = sections::settings(&tree, &mut mistakes);
+    contradictions::judge(&settings, &tree, &mut mistakes);
+    if mistakes.is_empty() { Ok(Loaded { settings, tree }) } else { Err(mistakes.sorted()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::model::Rate;
+    use crate::settings::sources::Flag;
+
+    fn set(name: &str, value: &str) -> (OsString, OsString) {
+        (name.into(), value.into())
+    }
+
+    fn flag(value: &str) -> Flag {
+        Flag { name: "--log-level", section: "log", key: "level", value: value.to_owned() }
+    }
+
+    #[test]
+    fn the_defaults_need_nothing_and_ask_for_nothing_that_is_not_there() {
+        let loaded = load(&Sources::default(), []).unwrap();
+        assert_eq!(loaded.not_yet_in_force(), [""; 0]);
+        assert_eq!(loaded.settings.limit.rate, Rate::Learn);
+        assert_eq!(loaded.settings.resources.len(), 1);
+    }
+
+    #[test]
+    fn whoever_sets_what_is_not_yet_in_force_is_told() {
+        let loaded = load(&Sources::default(), [set("VERIFIK_GATEWAY__LIMIT__RATE", "5")]).unwrap();
+        assert_eq!(loaded.settings.limit.rate, Rate::PerSecond(5.0));
+        let expected = "limit.rate (environment VERIFIK_GATEWAY__LIMIT__RATE) is not yet in force \
+                        in this release";
+        assert_eq!(loaded.not_yet_in_force(), [expected]);
+    }
+
+    #[test]
+    fn a_value_that_is_replaced_is_not_judged() {
+        let sources = Sources { files: Vec::new(), flags: vec![flag("debug")] };
+        assert!(load(&sources, [set("VERIFIK_GATEWAY__LOG__LEVEL", "loud")]).is_ok());
+    }
+
+    #[test]
+    fn mistakes_of_all_sources_are_told_at_once() {
+        let missing = "no/such/file.toml".into();
+        let sources = Sources { files: vec![missing], flags: vec![flag("loud")] };
+        let environment = [
+            set("VERIFIK_GATEWAY__UPSTREAM__URL", "https://me:hunter2@api.verifik.co"),
+            set("VERIFIK_GATEWAY__LOG__COLOUR", "red"),
+        ];
+        let told = load(&sources, environment).unwrap_err().to_string();
+        let lines = told.lines().map(|line| line.split(" (").next().unwrap()).collect::<Vec<_>>();
+        assert_eq!(
+            lines,
+            [
+                "4 mistakes in the settings:",
+                "  --log-level: log.level: \"loud\" is not one of the words; accepted: \"off\", \
+                 \"error\", \"warn\", \"info\", \"debug\", \"trace\"",
+                "  environment VERIFIK_GATEWAY__LOG__COLOUR: is not a setting",
+                "  environment VERIFIK_GATEWAY__UPSTREAM__URL: upstream.url: has user information \
+                 before its host",
+                "  no/such/file.toml: cannot be read: No such file or directory",
+            ]
+        );
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}

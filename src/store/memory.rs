@@ -1,0 +1,160 @@
+//! The store in memory. moka bounds it and finds things in it; it decides nothing.
+
+use crate::base::time::Timestamp;
+use crate::policy::freshness::Facts;
+use crate::policy::key::Key;
+use crate::policy::key::Tag;
+use crate::policy::order::Turn;
+use crate::policy::storable::NotKept;
+use crate::store::marks::Aftermath;
+use crate::store::marks::Marks;
+use crate::store::marks::Scope;
+use crate::store::response::StoredResponse;
+use moka::sync::Cache;
+use std::hash::BuildHasher;
+use std::hash::Hasher;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Stored responses within a budget of bytes, and the marks over them.
+pub struct Store {
+    responses: Cache<Key, Arc<StoredResponse>, KeyHashing>,
+    marks: Marks,
+}
+
+/// What is found under a key.
+pub struct Found {
+    /// The stored response, whether or not it may be reused.
+    pub stored: Option<Arc<StoredResponse>>,
+    /// A turn after which no mark over the key was set; the newest such mark, or one later.
+    pub mark: Turn,
+}
+
+impl Found {
+    /// What a decision about reuse needs to know of it.
+    pub fn facts(&self) -> Option<(Facts, Turn)> {
+        self.stored.as_ref().map(|stored| (stored.facts, stored.asked))
+    }
+}
+
+impl Store {
+    /// An empty store.
+    ///
+    /// `memory`: the budget in bytes, overheads included. `retention`: the longest that a response
+    /// is of use. `longest_forward`: how long after being asked for an answer may still come.
+    pub fn new(memory: u64, retention: Duration, longest_forward: Duration) -> Self {
+        let responses = Cache::builder()
+            .max_capacity(memory)
+            .weigher(|_, stored: &Arc<StoredResponse>| weight(stored.len()))
+            .time_to_live(retention.clamp(Duration::from_secs(1), LONGEST_RETENTION))
+            .build_with_hasher(KeyHashing);
+        let horizon = retention.saturating_add(longest_forward);
+        Self { responses, marks: Marks::new(horizon) }
+    }
+
+    /// What is stored under `key`, and whether a mark covers it.
+    pub fn look_up(&self, key: &Key, credential: Tag, ticket: Tag, now: Timestamp) -> Found {
+        let stored = self.responses.get(key).filter(|stored| stored.key == *key);
+        let newest = self.marks.newest();
+        let mark = match &stored {
+            // No mark is newer, so none covers it: the common hit does not touch the table.
+            Some(response) if !response.asked.is_covered_by(newest) => newest,
+            _ => self.marks.over(credential, ticket, now).mark,
+        };
+        Found { stored, mark }
+    }
+
+    /// The newest mark over the key of `credential` and `ticket`.
+    pub fn mark_over(&self, credential: Tag, ticket: Tag, now: Timestamp) -> Turn {
+        self.marks.over(credential, ticket, now).mark
+    }
+
+    /// The turn of a forward that is sent now.
+    pub fn begin(&self) -> Turn {
+        self.marks.begin()
+    }
+
+    /// Stores a response, unless a mark over it was set since it was asked for.
+    pub fn keep(
+        &self,
+        response: Arc<StoredResponse>,
+        credential: Tag,
+        ticket: Tag,
+        now: Timestamp,
+    ) -> Result<(), NotKept> {
+        // A mark set between this look and the insertion is found by the next look-up.
+        let standing = self.marks.over(credential, ticket, now);
+        if response.asked.is_covered_by(standing.mark) {
+            return Err(NotKept::Invalidated);
+        }
+        if standing.unsettled {
+            return Err(NotKept::Unsettled);
+        }
+        self.responses.insert(response.key, response);
+        Ok(())
+    }
+
+    /// Forbids the reuse of what the scopes cover and was asked for before now.
+    pub fn invalidate(&self, scopes: &[Scope], aftermath: Aftermath, now: Timestamp) {
+        self.marks.set(scopes, aftermath, now);
+    }
+
+    /// Forbids the reuse of what `scope` covers and was asked for before the forward of `turn`.
+    pub fn invalidate_before(&self, turn: Turn, scope: Scope, now: Timestamp) {
+        self.marks.set_before(turn, scope, now);
+    }
+
+    /// Does the housekeeping that moka otherwise leaves to the next callers, and gives back the
+    /// memory of what has expired. Called from a ticker.
+    pub fn tidy(&self) {
+        self.responses.run_pending_tasks();
+    }
+
+    /// How many responses are stored, and the bytes they are accounted for with.
+    pub fn size(&self) -> (u64, u64) {
+        self.tidy();
+        (self.responses.entry_count(), self.responses.weighted_size())
+    }
+}
+
+/// moka refuses more than a thousand years.
+const LONGEST_RETENTION: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// What a stored response costs above its fields and body: moka's entry, the key, our facts and
+/// the allocations' own heads (measured by `benches/memory.rs`, rounded up).
+const OVERHEAD: usize = 640;
+
+fn weight(len: usize) -> u32 {
+    u32::try_from(len.saturating_add(OVERHEAD)).unwrap_or(u32::MAX)
+}
+
+/// A key is a keyed hash already: its first bytes are its hash. Hashing it again would cost a hit
+/// more than the look-up does, and a client that could aim at a bucket could forge the key.
+#[derive(Clone, Copy, Default)]
+struct KeyHashing;
+
+#[derive(Default)]
+struct FirstBytes(u64);
+
+impl BuildHasher for KeyHashing {
+    type Hasher = FirstBytes;
+
+    fn build_hasher(&self) -> FirstBytes {
+        FirstBytes::default()
+    }
+}
+
+impl Hasher for FirstBytes {
+    fn write(&mut self, octets: &[u8]) {
+        if let Some(first) = octets.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    /// The length that is hashed before a byte array says nothing.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,184 @@
+//! A stored response: one compact block of fields and body, and the facts to decide by.
+//!
+//! The block is copied to exact size. Field values and bodies as hyper hands them over are slices
+//! of its read buffers; to keep one is to keep 8 KiB (measured: ten times a ticket's own size).
+
+use crate::policy::freshness::Facts;
+use crate::policy::key::Key;
+use crate::policy::order::Turn;
+use bytes::Buf;
+use bytes::BufMut;
+use bytes::Bytes;
+use bytes::BytesMut;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header::AGE;
+
+/// A response as it was answered, whole, and proved to be what was asked for.
+pub struct StoredResponse {
+    /// Compared by every reader: a table that mixed two up would be found out (threats.md K5).
+    pub key: Key,
+    /// When it was asked for, in the order of forwards and marks.
+    pub asked: Turn,
+    /// Its age and lifetime.
+    pub facts: Facts,
+    /// Its status: 200, or what the not-found came under.
+    pub status: StatusCode,
+    /// Whether it says that there is no such ticket.
+    pub negative: bool,
+    /// How many fields stand in the block.
+    field_count: u16,
+    /// Where in the block the body begins.
+    body_at: u32,
+    block: Bytes,
+}
+
+/// Why a response could not be put into a block: a field of 64 KiB or a body of 4 GiB.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TooLarge;
+
+/// What a response is stored as, apart from its fields and body.
+#[derive(Clone, Copy)]
+pub struct Label {
+    /// Its key.
+    pub key: Key,
+    /// When it was asked for.
+    pub asked: Turn,
+    /// Its age and lifetime.
+    pub facts: Facts,
+    /// Its status.
+    pub status: StatusCode,
+    /// Whether it is a not-found.
+    pub negative: bool,
+}
+
+impl StoredResponse {
+    /// Copies a response. `fields` are its end-to-end fields; `Age` is left out, for every reuse
+    /// works out its own.
+    pub fn new(label: Label, fields: &HeaderMap, body: &[u8]) -> Result<Self, TooLarge> {
+        let kept = || fields.iter().filter(|(name, _)| **name != AGE);
+        let fields_size: usize = kept()
+            .map(|(name, value)| LENGTHS + name.as_str().len() + value.len())
+            .fold(0, usize::saturating_add);
+        let mut block = BytesMut::with_capacity(fields_size.saturating_add(body.len()));
+        for (name, value) in kept() {
+            block.put_u16(u16::try_from(name.as_str().len()).map_err(|_| TooLarge)?);
+            block.put_u16(u16::try_from(value.len()).map_err(|_| TooLarge)?);
+            block.put_slice(name.as_str().as_bytes());
+            block.put_slice(value.as_bytes());
+        }
+        block.put_slice(body);
+        let Label { key, asked, facts, status, negative } = label;
+        Ok(Self {
+            key,
+            asked,
+            facts,
+            status,
+            negative,
+            field_count: u16::try_from(kept().count()).map_err(|_| TooLarge)?,
+            body_at: u32::try_from(fields_size).map_err(|_| TooLarge)?,
+            block: block.freeze(),
+        })
+    }
+
+    /// The fields as they were answered, repeated ones in their order; room for `more` others.
+    pub fn fields(&self, more: usize) -> HeaderMap {
+        let mut fields = HeaderMap::with_capacity(usize::from(self.field_count) + more);
+        let mut rest = self.block.clone();
+        for _ in 0..self.field_count {
+            let Some((name, value)) = take_field(&mut rest) else { break };
+            fields.append(name, value);
+        }
+        fields
+    }
+
+    /// The body, shared and not copied.
+    pub fn body(&self) -> Bytes {
+        let mut block = self.block.clone();
+        block.advance((self.body_at as usize).min(block.len()));
+        block
+    }
+
+    /// The length of fields and body in memory, in bytes.
+    pub fn len(&self) -> usize {
+        self.block.len()
+    }
+
+    /// Whether there is neither field nor body.
+    pub fn is_empty(&self) -> bool {
+        self.block.is_empty()
+    }
+}
+
+/// The two lengths in front of a field.
+const LENGTHS: usize = 4;
+
+/// Takes one field off the front. The block was written by [`StoredResponse::new`], so this finds
+/// one; if it ever did not, a field would be missing and nothing would panic.
+fn take_field(rest: &mut Bytes) -> Option<(HeaderName, HeaderValue)> {
+    if rest.len() < LENGTHS {
+        return None;
+    }
+    let (name_len, value_len) = (usize::from(rest.get_u16()), usize::from(rest.get_u16()));
+    if rest.len() < name_len + value_len {
+        return None;
+    }
+    let name = HeaderName::from_bytes(&rest.split_to(name_len)).ok()?;
+    let value = HeaderValue::from_maybe_shared(rest.split_to(value_len)).ok()?;
+    Some((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::secret::Secret;
+    use crate::base::time::Timestamp;
+    use crate::policy::key::KeySecret;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn label() -> Label {
+        let secret = KeySecret::new(Secret::new([1; 32]));
+        let credential = secret.credential(b"t");
+        Label {
+            key: secret.key(&credential, "ticket", "/t/1", None, &HeaderMap::new()),
+            asked: Turn::new(1),
+            facts: Facts {
+                received_at: Timestamp::from_secs(1),
+                initial_age: Duration::ZERO,
+                lifetime: Duration::from_secs(1),
+                authority_ends: None,
+            },
+            status: StatusCode::OK,
+            negative: false,
+        }
+    }
+
+    #[test]
+    fn an_age_on_arrival_is_not_replayed_and_an_endless_field_is_refused() {
+        let mut fields = HeaderMap::new();
+        fields.insert(AGE, HeaderValue::from_static("7"));
+        assert!(StoredResponse::new(label(), &fields, b"{}").unwrap().fields(0).is_empty());
+        fields.insert("x-long", "a".repeat(65_536).parse().unwrap());
+        assert!(StoredResponse::new(label(), &fields, b"{}").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_stored_comes_back_as_it_was(
+            lines in proptest::collection::vec(("[a-z][a-z-]{0,12}", "[ -~]{0,20}"), 0..12),
+            body in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut fields = HeaderMap::new();
+            for (name, value) in lines.iter().filter(|(name, _)| name != "age") {
+                let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+                fields.append(name, HeaderValue::from_str(value.trim()).unwrap());
+            }
+            let stored = StoredResponse::new(label(), &fields, &body).unwrap();
+            prop_assert_eq!(stored.fields(2), fields);
+            prop_assert_eq!(&stored.body()[..], &body[..]);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! One forward of a read: send it, perhaps once more, and read the answer whole, all within its
+//! deadlines.
+
+use crate::base::time::Clock;
+use crate::fields::framing::Framing;
+use crate::fields::hop_by_hop;
+use crate::policy::freshness::Journey;
+use crate::policy::retry;
+use crate::policy::retry::Retry;
+use crate::policy::rules::Deadlines;
+use crate::upstream::failure::Failure;
+use crate::upstream::request::TicketRequest;
+use crate::upstream::sender::Broken;
+use crate::upstream::sender::Lane;
+use crate::upstream::sender::Sender;
+use crate::upstream::streamed::Streamed;
+use bytes::Bytes;
+use bytes::BytesMut;
+use http::HeaderMap;
+use http::Response;
+use http::StatusCode;
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// An answer, as far as it has been read.
+pub struct Heard {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its end-to-end fields.
+    pub fields: HeaderMap,
+    /// How it says where its body ends.
+    pub framing: Framing,
+    /// Its body.
+    pub body: HeardBody,
+    /// When it was asked for and when it was there.
+    pub journey: Journey,
+}
+
+/// The body of an answer.
+pub enum HeardBody {
+    /// All of it.
+    Whole(Bytes),
+    /// It is longer than what is read before an answer starts; this is for one client.
+    Long(Streamed),
+}
+
+/// A failed forward, and the libraries' words about it.
+#[derive(Clone, Debug)]
+pub struct Lost {
+    /// How it failed.
+    pub failure: Failure,
+    /// What the libraries say, for the log.
+    pub cause: String,
+}
+
+impl From<Failure> for Lost {
+    fn from(failure: Failure) -> Self {
+        Self { failure, cause: String::new() }
+    }
+}
+
+/// Asks. `read_whole`: the longest body that is read before the answer is handed on, in bytes.
+pub async fn ask(
+    sender: &dyn Sender,
+    request: &TicketRequest,
+    read_whole: usize,
+    deadlines: &Deadlines,
+    clock: &Clock,
+) -> Result<Heard, Lost> {
+    let asked_at = clock.now();
+    let heard = async {
+        let response = send(sender, request, deadlines.answer).await?;
+        let (head, incoming) = response.into_parts();
+        let framing = framing(head.status, &head.headers)?;
+        let body = read(incoming, read_whole, deadlines.body).await?;
+        let mut fields = head.headers;
+        hop_by_hop::strip(&mut fields);
+        let journey = Journey { asked_at, received: clock.moment() };
+        Ok(Heard { status: head.status, fields, framing, body, journey })
+    };
+    timeout(deadlines.total, heard).await.unwrap_or_else(|_| Err(Failure::TotalTimeout.into()))
+}
+
+/// Sends the request and, where policy allows it, sends it again.
+async fn send(
+    sender: &dyn Sender,
+    request: &TicketRequest,
+    deadline: Duration,
+) -> Result<Response<Incoming>, Lost> {
+    let mut lane = Lane::Pooled;
+    for attempts in 1.. {
+        let broken = match timeout(deadline, sender.send(request.to_request(), lane)).await {
+            Ok(Ok(response)) => return Ok(response),
+            Ok(Err(broken)) => broken,
+            Err(_) => return Err(Failure::AnswerTimeout.into()),
+        };
+        match retry::retry(broken.trace, attempts) {
+            Retry::OnNewConnection => lane = Lane::New,
+            Retry::No(_) => return Err(broken.into()),
+        }
+    }
+    Err(Failure::Dropped.into())
+}
+
+impl From<Broken> for Lost {
+    fn from(broken: Broken) -> Self {
+        Self { failure: broken.failure, cause: broken.cause }
+    }
+}
+
+/// RFC 9112 section 6.3: with two framings at once nobody can say where the answer ends; and a
+/// switch of protocols that nobody asked for (RFC 9110 section 15.2.2) leaves HTTP.
+pub fn framing(status: StatusCode, fields: &HeaderMap) -> Result<Framing, Failure> {
+    match Framing::read(status, fields) {
+        Framing::Ambiguous => Err(Failure::Malformed),
+        _ if status.is_informational() => Err(Failure::Malformed),
+        framing => Ok(framing),
+    }
+}
+
+/// Reads a body whole, or as much of it as shows that it is too long for that.
+pub async fn read(
+    mut incoming: Incoming,
+    read_whole: usize,
+    patience: Duration,
+) -> Result<HeardBody, Lost> {
+    let announced = incoming.size_hint().lower();
+    if announced > u64::try_from(read_whole).unwrap_or(u64::MAX) {
+        return Ok(HeardBody::Long(Streamed::new(Bytes::new(), incoming, patience)));
+    }
+    let mut begun = Gathered::default();
+    loop {
+        let frame = match timeout(patience, incoming.frame()).await {
+            Err(_) => return Err(Failure::BodyTimeout.into()),
+            Ok(None) => break,
+            Ok(Some(Err(error))) => {
+                let cause = error.to_string();
+                return Err(Lost { failure: Failure::of_body(&error), cause });
+            }
+            Ok(Some(Ok(frame))) => frame,
+        };
+        if let Ok(data) = frame.into_data() {
+            begun.add(data);
+        }
+        if begun.len() > read_whole {
+            return Ok(HeardBody::Long(Streamed::new(begun.whole(), incoming, patience)));
+        }
+    }
+    Ok(HeardBody::Whole(begun.whole()))
+}
+
+/// The parts of a body. One that comes in a single part, as tickets do, is not copied.
+#[derive(Default)]
+struct Gathered {
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Gathered {
+    fn add(&mut self, data: Bytes) {
+        if self.len() == 0 {
+            self.first = data;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.extend_from_slice(&self.first);
+        }
+        self.all.extend_from_slice(&data);
+    }
+
+    fn len(&self) -> usize {
+        self.first.len().max(self.all.len())
+    }
+
+    fn whole(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.freeze() }
+    }
+}

@@ -1,0 +1,11 @@
+//! Floor 5: whom we ask. One upstream, over pooled HTTP/1.1 connections.
+
+pub mod failure;
+pub mod request;
+pub mod sender;
+pub mod wire;
+pub mod client;
+pub mod tls;
+pub mod queue;
+pub mod streamed;
+pub mod attempt;

@@ -1,0 +1,156 @@
+//! A connection that remembers what it has carried.
+//!
+//! hyper says that a connection ended, but not whether a byte of the answer had come or whether
+//! the connection was used before, and on that a second try depends.
+
+use crate::policy::retry::Trace;
+use hyper_util::client::legacy::connect::Connected;
+use hyper_util::client::legacy::connect::Connection;
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+
+/// A connection and its tally.
+pub struct Wire<T> {
+    /// In tokio's terms: in hyper's, safe code cannot see how much was read.
+    io: TokioIo<T>,
+    tally: Tally,
+}
+
+/// What a connection has carried. In HTTP/1.1 without pipelining a request begins with the first
+/// write after a read.
+#[derive(Clone, Debug, Default)]
+pub struct Tally(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    requests: AtomicU32,
+    /// The last thing that happened was a write.
+    asking: AtomicBool,
+    /// A byte came since the last request began.
+    answered: AtomicBool,
+}
+
+impl Tally {
+    /// What a failure on the connection means, as far as it can tell.
+    pub fn trace(&self, ended: bool) -> Trace {
+        Trace {
+            reused: self.0.requests.load(Ordering::Acquire) > 1,
+            answered: self.0.answered.load(Ordering::Acquire),
+            ended,
+        }
+    }
+
+    fn wrote(&self) {
+        if !self.0.asking.swap(true, Ordering::AcqRel) {
+            self.0.requests.fetch_add(1, Ordering::AcqRel);
+            self.0.answered.store(false, Ordering::Release);
+        }
+    }
+
+    fn read(&self) {
+        self.0.asking.store(false, Ordering::Release);
+        self.0.answered.store(true, Ordering::Release);
+    }
+}
+
+impl<T> Wire<T> {
+    /// Watches `io`.
+    pub fn new(io: T) -> Self {
+        Self { io: TokioIo::new(io), tally: Tally::default() }
+    }
+
+    fn note(&self, written: &Poll<io::Result<usize>>) {
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.tally.wrote();
+        }
+    }
+}
+
+impl<T: Connection> Connection for Wire<T> {
+    fn connected(&self) -> Connected {
+        self.io.inner().connected().extra(self.tally.clone())
+    }
+}
+
+impl<T> AsyncRead for Wire<T>
+where
+    TokioIo<T>: AsyncRead + Unpin,
+{
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.tally.read();
+        }
+        polled
+    }
+}
+
+impl<T> AsyncWrite for Wire<T>
+where
+    TokioIo<T>: AsyncWrite + Unpin,
+{
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.note(&polled);
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.note(&polled);
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_begins_with_the_first_write_after_a_read() {
+        let tally = Tally::default();
+        tally.wrote();
+        tally.wrote();
+        assert_eq!(tally.trace(true), Trace { reused: false, answered: false, ended: true });
+        tally.read();
+        assert_eq!(tally.trace(true), Trace { reused: false, answered: true, ended: true });
+        tally.wrote();
+        assert_eq!(tally.trace(true), Trace { reused: true, answered: false, ended: true });
+    }
+}

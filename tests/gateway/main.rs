@@ -1,0 +1,16 @@
+//! The whole gateway, tried from outside. One binary, so that it links once.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that goes wrong may say so loudly, and may read the clock it has paused"
+)]
+#![expect(unreachable_pub, reason = "a test binary has no outside; `pub` says who else may use it")]
+#![expect(clippy::format_collect, reason = "messages are built for reading, not for speed")]
+
+mod support;
+mod layers;
+mod hit_and_miss;
+mod settings;

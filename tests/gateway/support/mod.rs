@@ -1,0 +1,7 @@
+//! A whole gateway over in-memory pipes, in paused time: the house, the upstream behind it that
+//! says what a test tells it to, and clients that see every byte.
+
+pub mod wire;
+pub mod upstream;
+pub mod client;
+pub mod house;
