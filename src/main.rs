@@ -1,10 +1,14 @@
 //! The command: reads the command line, has it done, and turns the ending into an exit code.
 
 use mimalloc::MiMalloc;
+use std::convert::Infallible;
 use std::env;
 use std::io;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 use verifik_gateway::app::check;
 use verifik_gateway::app::cli;
 use verifik_gateway::app::cli::Command;
@@ -22,14 +26,28 @@ fn main() -> ExitCode {
         Err(ending) => ending,
     };
     let code = ending.code();
-    let said = match ending {
-        Ending::Done(words) => io::stdout().write_all(words.as_bytes()),
-        Ending::Misused(words) | Ending::Failed(words) => io::stderr().write_all(words.as_bytes()),
-    };
-    // `check | head` closes the pipe early; what was asked for was done all the same.
-    drop(said);
+    match ending {
+        // `check | head` closes the pipe early; what was asked for was done all the same.
+        Ending::Done(words) => drop(io::stdout().write_all(words.as_bytes())),
+        Ending::Misused(words) | Ending::Failed(words) => complain(words),
+    }
     ExitCode::from(code)
 }
+
+/// Says on standard error why it ended. A log whose reader has stopped reading holds that stream,
+/// and must not keep the program from ending.
+fn complain(words: String) {
+    let (said, heard) = mpsc::channel::<Infallible>();
+    let saying = thread::Builder::new().spawn(move || {
+        drop(io::stderr().write_all(words.as_bytes()));
+        drop(said);
+    });
+    drop(saying);
+    // Returns when `said` is dropped, or at the deadline.
+    drop(heard.recv_timeout(LAST_WORDS));
+}
+
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 fn perform(command: Command) -> Ending {
     match command {

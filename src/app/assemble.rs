@@ -107,11 +107,11 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
     };
     let gateway = Gateway {
         rules: Arc::new(rules(settings)),
-        keys: Arc::new(world.keys),
         body_patience: listen.header_timeout,
         cache: Arc::new(Cache {
             store: store(settings),
             sender: world.sender,
+            keys: world.keys,
             base: base(&settings.upstream.url),
             places: Places::new(settings.upstream.max_in_flight, settings.limit.max_queue),
             clock: world.clock,

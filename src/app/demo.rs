@@ -224,7 +224,7 @@ mod tests {
     /// Walks through a gateway with these settings: what is told, and how it ends.
     async fn walked(keys: &[(&'static str, &'static str, &str)]) -> (String, Result<(), String>) {
         let mut settings = loaded(keys).settings;
-        settings.listen.address = Address::Tcp(([0, 0, 0, 0], 0).into());
+        settings.listen.address = Address::Tcp(([127, 0, 0, 1], 0).into());
         let (gateway, upstream) = open(&mut settings).await.unwrap();
         let walk = Walk::new(reachable(gateway.address), upstream);
         let serving = tokio::spawn(async move { gateway.run_until_told(&settings).await });

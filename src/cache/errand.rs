@@ -48,14 +48,20 @@ pub struct Errand {
 
 impl Errand {
     /// Packs what is needed of a request.
-    pub fn new(rules: &Arc<Rules>, inquiry: &Inquiry<'_>, uri: Uri, fields: &HeaderMap) -> Self {
+    pub fn new(
+        rules: &Arc<Rules>,
+        inquiry: &Inquiry<'_>,
+        ticket: Tag,
+        uri: Uri,
+        fields: &HeaderMap,
+    ) -> Self {
         let authorization = fields.get(AUTHORIZATION);
         Self {
             rules: Arc::clone(rules),
             id: inquiry.id.into(),
             key: inquiry.key,
             credential: inquiry.credential.tag(),
-            ticket: inquiry.ticket,
+            ticket,
             directives: inquiry.directives,
             credential_ends: authorization.and_then(|value| credential::expiry(value.as_bytes())),
             request: TicketRequest::new(uri, fields),

@@ -16,6 +16,7 @@ use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::ForwardReason;
 use crate::policy::inquiry::Inquiry;
 use crate::policy::key::Key;
+use crate::policy::key::KeySecret;
 use crate::policy::order::Turn;
 use crate::policy::reuse;
 use crate::policy::reuse::Plan;
@@ -43,6 +44,8 @@ pub struct Cache {
     pub sender: Arc<dyn Sender>,
     /// Where they are.
     pub base: Base,
+    /// Under which keys are made.
+    pub keys: KeySecret,
     /// How many forwards may be under way.
     pub places: Places,
     /// What time it is.
@@ -85,7 +88,8 @@ impl Cache {
         fields: &HeaderMap,
         now: Timestamp,
     ) -> Step {
-        let found = self.store.look_up(&inquiry.key, inquiry.credential.tag(), inquiry.ticket, now);
+        let tags = || (inquiry.credential.tag(), self.keys.ticket(inquiry.id));
+        let found = self.store.look_up(&inquiry.key, tags, now);
         let plan = reuse::plan(inquiry.directives, found.facts(), found.mark, now);
         let (reason, sharing) = match (plan, found.stored) {
             (Plan::Reuse, Some(stored)) => return Step::Now(Answer::from_store(&stored, now)),
@@ -97,7 +101,8 @@ impl Cache {
             let how = CacheStatus::forwarded(reason, None);
             return Step::Later(Box::pin(async move { Ending::Failed(Failure::Malformed, how) }));
         };
-        let errand = Arc::new(Errand::new(rules, inquiry, uri, fields));
+        let ticket = self.keys.ticket(inquiry.id);
+        let errand = Arc::new(Errand::new(rules, inquiry, ticket, uri, fields));
         Step::Later(Box::pin(Arc::clone(self).fetch(errand, reason, sharing)))
     }
 
@@ -205,7 +210,7 @@ impl Cache {
     /// have landed and left the list.
     fn look_again(&self, errand: &Errand) -> Option<Landed> {
         let now = self.clock.now();
-        let found = self.store.look_up(&errand.key, errand.credential, errand.ticket, now);
+        let found = self.store.look_up(&errand.key, || (errand.credential, errand.ticket), now);
         let plan = reuse::plan(errand.directives, found.facts(), found.mark, now);
         found.stored.filter(|_| plan == Plan::Reuse).map(Landed::Found)
     }

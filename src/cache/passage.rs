@@ -15,7 +15,6 @@ use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::ForwardReason;
 use crate::fields::cache_status::Handling;
 use crate::fields::hop_by_hop;
-use crate::policy::key::KeySecret;
 use crate::policy::key::Tag;
 use crate::policy::order::Turn;
 use crate::policy::rules::Rules;
@@ -69,16 +68,10 @@ struct Subject {
 
 impl Cache {
     /// Passes a request through.
-    pub async fn pass(
-        self: &Arc<Self>,
-        passage: &Passage,
-        keys: &Arc<KeySecret>,
-        head: Parts,
-        body: Incoming,
-    ) -> Ending {
+    pub async fn pass(self: &Arc<Self>, passage: &Passage, head: Parts, body: Incoming) -> Ending {
         let mut how =
             CacheStatus { detail: passage.detail, ..CacheStatus::forwarded(passage.reason, None) };
-        match self.exchange(passage, keys, head, body).await {
+        match self.exchange(passage, head, body).await {
             Ok(mut answer) => {
                 let status = Some(answer.status.as_u16());
                 how.handling = Handling::Forward { reason: passage.reason, status };
@@ -96,7 +89,6 @@ impl Cache {
     async fn exchange(
         self: &Arc<Self>,
         passage: &Passage,
-        keys: &Arc<KeySecret>,
         head: Parts,
         body: Incoming,
     ) -> Result<Box<Answer>, Lost> {
@@ -109,8 +101,8 @@ impl Cache {
         let uri = self.base.uri(target).ok_or(Failure::RequestBroken)?;
         let path = target.path();
         let touched = write::touched(&rules.resources, &head.method, path);
-        let subject = self.subject(passage, keys, path);
-        let wake = Wake::new(Arc::clone(self), Arc::clone(keys), touched, passage.credential);
+        let subject = self.subject(passage, path);
+        let wake = Wake::new(Arc::clone(self), touched, passage.credential);
         let progress = Arc::new(Progress::default());
         let body = if body.is_end_stream() {
             RequestBody::Empty
@@ -133,10 +125,10 @@ impl Cache {
         }
     }
 
-    fn subject(&self, passage: &Passage, keys: &KeySecret, path: &str) -> Option<Subject> {
+    fn subject(&self, passage: &Passage, path: &str) -> Option<Subject> {
         let credential = passage.credential?;
         let id = route::ticket_at(&passage.rules.resources, path)?;
-        let (ticket, turn) = (keys.ticket(id), self.store.begin());
+        let (ticket, turn) = (self.keys.ticket(id), self.store.begin());
         Some(Subject { id: id.to_owned(), ticket, credential, turn })
     }
 

@@ -8,7 +8,6 @@ use crate::api::write::Aftermath as Landing;
 use crate::api::write::ListedIds;
 use crate::api::write::Touched;
 use crate::cache::exchange::Cache;
-use crate::policy::key::KeySecret;
 use crate::policy::key::Tag;
 use crate::store::marks::Aftermath;
 use crate::store::marks::Scope;
@@ -21,7 +20,6 @@ use std::time::Duration;
 /// The marks that a write will leave. Armed from the moment it may have been sent.
 pub struct Wake {
     cache: Arc<Cache>,
-    keys: Arc<KeySecret>,
     touched: Touched,
     /// The beginning of the body, where the ids stand in it.
     listed: Option<Arc<BodyCopy>>,
@@ -34,16 +32,11 @@ const MAY_STILL_LAND: Duration = Duration::from_mins(1);
 
 impl Wake {
     /// The wake of a write that touches `touched`.
-    pub fn new(
-        cache: Arc<Cache>,
-        keys: Arc<KeySecret>,
-        touched: Touched,
-        credential: Option<Tag>,
-    ) -> Self {
+    pub fn new(cache: Arc<Cache>, touched: Touched, credential: Option<Tag>) -> Self {
         let listed =
             (touched == Touched::Listed).then(|| Arc::new(BodyCopy::new(write::LONGEST_LISTING)));
         let armed = touched != Touched::Nothing;
-        Self { cache, keys, touched, listed, credential, armed }
+        Self { cache, touched, listed, credential, armed }
     }
 
     /// Where to copy the body to, if it is to be read for ids.
@@ -80,7 +73,7 @@ impl Wake {
         let own = |credential: Option<Tag>| credential.map(Scope::Credential).into_iter().collect();
         match &self.touched {
             Touched::Nothing => Vec::new(),
-            Touched::Ticket(id) => vec![Scope::Ticket(self.keys.ticket(id))],
+            Touched::Ticket(id) => vec![Scope::Ticket(self.cache.keys.ticket(id))],
             Touched::EveryTicket => vec![Scope::Everything],
             Touched::EveryTicketOfCredential | Touched::Credential => own(self.credential),
             Touched::Listed => self.listed_scopes(),
@@ -91,7 +84,7 @@ impl Wake {
         let body = self.listed.as_ref().and_then(|copy| copy.whole());
         match body.map(|body| write::listed_ids(&body)) {
             Some(ListedIds::These(ids)) => {
-                ids.iter().map(|id| Scope::Ticket(self.keys.ticket(id))).collect()
+                ids.iter().map(|id| Scope::Ticket(self.cache.keys.ticket(id))).collect()
             }
             Some(ListedIds::Unreadable) | None => vec![Scope::Everything],
         }

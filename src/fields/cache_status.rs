@@ -1,6 +1,8 @@
 //! `Cache-Status`, RFC 9211: how the response came to be. The same value is the answer's field,
 //! the access line's `cache` and, one day, a metric's label.
 
+use bytes::Bytes;
+use http::HeaderValue;
 use std::fmt;
 use std::time::Duration;
 
@@ -81,6 +83,26 @@ impl ForwardReason {
     }
 }
 
+impl CacheStatus {
+    /// As a field value. The commonest, that of a hit, is put together by hand: the formatting
+    /// machinery would cost more than the look-up.
+    pub fn to_value(&self) -> Option<HeaderValue> {
+        let Self { handling: Handling::Hit { ttl }, stored: false, collapsed: false, detail: None } =
+            self
+        else {
+            return HeaderValue::from_maybe_shared(Bytes::from(self.to_string())).ok();
+        };
+        let mut digits = itoa::Buffer::new();
+        let parts = [OUR_NAME, "; hit; ttl=", digits.format(*ttl)];
+        let mut value = String::with_capacity(LONGEST_HIT);
+        value.extend(parts);
+        HeaderValue::from_maybe_shared(Bytes::from(value)).ok()
+    }
+}
+
+/// Our name, the words of a hit, and the longest number.
+const LONGEST_HIT: usize = OUR_NAME.len() + 11 + 20;
+
 impl fmt::Display for CacheStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(OUR_NAME)?;
@@ -148,6 +170,7 @@ mod tests {
         ];
         for (status, expected) in rows {
             assert_eq!(status.to_string(), expected);
+            assert_eq!(status.to_value().unwrap(), expected);
         }
     }
 

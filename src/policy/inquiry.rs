@@ -3,7 +3,6 @@
 use crate::fields::cache_control::RequestDirectives;
 use crate::policy::key::Credential;
 use crate::policy::key::Key;
-use crate::policy::key::Tag;
 
 /// What is asked, by whom, and how.
 #[derive(Clone, Copy)]
@@ -14,8 +13,6 @@ pub struct Inquiry<'a> {
     pub key: Key,
     /// Whose stored responses may answer.
     pub credential: Credential,
-    /// The ticket, under any of its paths and queries.
-    pub ticket: Tag,
     /// What the client says about stored responses; nothing if it is not listened to.
     pub directives: RequestDirectives,
 }

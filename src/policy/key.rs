@@ -72,30 +72,38 @@ impl KeySecret {
         Key(hash.finish())
     }
 
-    fn hash(&self, domain: &[u8]) -> FieldHash {
-        let mut hash = FieldHash(blake3::Hasher::new_keyed(self.0.expose()));
+    fn hash(&self, domain: &[u8]) -> FieldHash<'_> {
+        let mut hash = FieldHash { secret: &self.0, octets: Vec::with_capacity(USUAL_LENGTH) };
         hash.field(domain);
         hash
     }
 }
 
-/// Hashes fields, each after its length.
-struct FieldHash(blake3::Hasher);
+/// A credential and a target are rarely longer.
+const USUAL_LENGTH: usize = 512;
 
-impl FieldHash {
+/// Fields, each after its length. They are gathered and hashed in one go, which costs a third of
+/// hashing them one by one.
+struct FieldHash<'a> {
+    secret: &'a Secret<[u8; 32]>,
+    octets: Vec<u8>,
+}
+
+impl FieldHash<'_> {
     fn field(&mut self, octets: &[u8]) -> &mut Self {
         self.count(octets.len());
-        self.0.update(octets);
+        self.octets.extend_from_slice(octets);
         self
     }
 
     fn count(&mut self, count: usize) -> &mut Self {
-        self.0.update(&u64::try_from(count).unwrap_or(u64::MAX).to_le_bytes());
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.octets.extend_from_slice(&count.to_le_bytes());
         self
     }
 
     fn finish(&self) -> [u8; 32] {
-        *self.0.finalize().as_bytes()
+        *blake3::keyed_hash(self.secret.expose(), &self.octets).as_bytes()
     }
 }
 

@@ -12,7 +12,6 @@ use crate::observe::access;
 use crate::observe::access::Line;
 use crate::observe::access::Outcome;
 use crate::policy::inquiry::Inquiry;
-use crate::policy::key::KeySecret;
 use crate::policy::rules::Rules;
 use crate::serve::message;
 use crate::serve::message::Asked;
@@ -46,8 +45,6 @@ pub struct Gateway {
     pub rules: Arc<Rules>,
     /// What answers.
     pub cache: Arc<Cache>,
-    /// Under which keys are made.
-    pub keys: Arc<KeySecret>,
     /// How long the body of a read may take to turn out empty.
     pub body_patience: Duration,
 }
@@ -110,14 +107,13 @@ impl Gateway {
 
     /// Replaces the credential by its hash.
     fn inquire<'a>(&self, read: &Read<'a>, target: &PathAndQuery, head: &Parts) -> Inquiry<'a> {
-        let credential = self.keys.credential(read.authorization.as_bytes());
+        let credential = self.cache.keys.credential(read.authorization.as_bytes());
         let (resource, fields) = (&read.resource.name, &head.headers);
         let heeded = self.rules.client_directives.then(|| RequestDirectives::read(fields));
         let directives = heeded.unwrap_or_default();
         Inquiry {
             id: read.id,
-            key: self.keys.key(&credential, resource, target.path(), target.query(), fields),
-            ticket: self.keys.ticket(read.id),
+            key: self.cache.keys.key(&credential, resource, target.path(), target.query(), fields),
             credential,
             directives,
         }
@@ -147,11 +143,12 @@ impl Gateway {
         };
         let bodiless = head.method == Method::HEAD;
         let authorization = head.headers.get(AUTHORIZATION);
-        let credential = authorization.map(|value| self.keys.credential(value.as_bytes()).tag());
+        let credential =
+            authorization.map(|value| self.cache.keys.credential(value.as_bytes()).tag());
         let passage = Passage { rules: Arc::clone(&told.rules), reason, detail, credential };
-        let (gateway, keys) = (self.clone(), Arc::clone(&self.keys));
+        let gateway = self.clone();
         Handling::Later(Box::pin(async move {
-            let ending = gateway.cache.pass(&passage, &keys, head, body).await;
+            let ending = gateway.cache.pass(&passage, head, body).await;
             gateway.finish(&told, route, ending, bodiless)
         }))
     }

@@ -105,8 +105,9 @@ impl Door {
         http.timer(TokioTimer::new())
             // `Patient` keeps these deadlines: hyper has one for a head and for idleness both.
             .header_read_timeout(None)
-            .max_header_size(self.max_header_bytes)
-            .pipeline_flush(true);
+            // No `pipeline_flush`: with it hyper takes answers without a bound for a client that
+            // does not read them.
+            .max_header_size(self.max_header_bytes);
         let service = Counted { gateway: self.gateway.clone(), exchanges };
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
         let mut draining = self.draining.clone();

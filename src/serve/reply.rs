@@ -83,7 +83,7 @@ fn own(status: StatusCode, fields: HeaderMap, body: String) -> Response<ReplyBod
 /// RFC 9211 section 2: ours is added to those of caches before us.
 fn add_cache_status(fields: &mut HeaderMap, how: &CacheStatus) {
     // What `CacheStatus` prints is always a field value.
-    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(how.to_string())) {
+    if let Some(value) = how.to_value() {
         fields.append(CACHE_STATUS, value);
     }
 }

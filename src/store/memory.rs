@@ -53,13 +53,19 @@ impl Store {
     }
 
     /// What is stored under `key`, and whether a mark covers it.
-    pub fn look_up(&self, key: &Key, credential: Tag, ticket: Tag, now: Timestamp) -> Found {
+    ///
+    /// `tags`, of the credential and the ticket, are only worked out if a mark may cover it.
+    pub fn look_up(&self, key: &Key, tags: impl FnOnce() -> (Tag, Tag), now: Timestamp) -> Found {
         let stored = self.responses.get(key).filter(|stored| stored.key == *key);
         let newest = self.marks.newest();
         let mark = match &stored {
             // No mark is newer, so none covers it: the common hit does not touch the table.
             Some(response) if !response.asked.is_covered_by(newest) => newest,
-            _ => self.marks.over(credential, ticket, now).mark,
+            Some(_) => {
+                let (credential, ticket) = tags();
+                self.marks.over(credential, ticket, now).mark
+            }
+            None => newest,
         };
         Found { stored, mark }
     }
@@ -89,6 +95,10 @@ impl Store {
         }
         if standing.unsettled {
             return Err(NotKept::Unsettled);
+        }
+        let room = self.responses.policy().max_capacity();
+        if room.is_some_and(|room| u64::from(weight(response.len())) > room) {
+            return Err(NotKept::TooLong);
         }
         self.responses.insert(response.key, response);
         Ok(())

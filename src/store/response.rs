@@ -86,12 +86,25 @@ impl StoredResponse {
     /// The fields as they were answered, repeated ones in their order; room for `more` others.
     pub fn fields(&self, more: usize) -> HeaderMap {
         let mut fields = HeaderMap::with_capacity(usize::from(self.field_count) + more);
-        let mut rest = self.block.clone();
+        let mut rest = &*self.block;
         for _ in 0..self.field_count {
-            let Some((name, value)) = take_field(&mut rest) else { break };
+            let Some((name, value)) = self.take_field(&mut rest) else { break };
             fields.append(name, value);
         }
         fields
+    }
+
+    /// Takes one field off the front of `rest`, a part of the block; its value is shared and not
+    /// copied. The block was written by [`Self::new`], so this finds one; if it ever did not, a
+    /// field would be missing and nothing would panic.
+    fn take_field(&self, rest: &mut &[u8]) -> Option<(HeaderName, HeaderValue)> {
+        let (name_len, after) = rest.split_first_chunk()?;
+        let (value_len, after) = after.split_first_chunk()?;
+        let (name, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*name_len)))?;
+        let (value, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*value_len)))?;
+        *rest = after;
+        let name = HeaderName::from_bytes(name).ok()?;
+        Some((name, HeaderValue::from_maybe_shared(self.block.slice_ref(value)).ok()?))
     }
 
     /// The body, shared and not copied.
@@ -114,21 +127,6 @@ impl StoredResponse {
 
 /// The two lengths in front of a field.
 const LENGTHS: usize = 4;
-
-/// Takes one field off the front. The block was written by [`StoredResponse::new`], so this finds
-/// one; if it ever did not, a field would be missing and nothing would panic.
-fn take_field(rest: &mut Bytes) -> Option<(HeaderName, HeaderValue)> {
-    if rest.len() < LENGTHS {
-        return None;
-    }
-    let (name_len, value_len) = (usize::from(rest.get_u16()), usize::from(rest.get_u16()));
-    if rest.len() < name_len + value_len {
-        return None;
-    }
-    let name = HeaderName::from_bytes(&rest.split_to(name_len)).ok()?;
-    let value = HeaderValue::from_maybe_shared(rest.split_to(value_len)).ok()?;
-    Some((name, value))
-}
 
 #[cfg(test)]
 mod tests {

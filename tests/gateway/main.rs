@@ -14,3 +14,6 @@ mod support;
 mod layers;
 mod hit_and_miss;
 mod settings;
+mod cli;
+mod sockets;
+mod tls;
