@@ -44,7 +44,7 @@ fn complain(words: String) {
     });
     drop(saying);
     // Returns when `said` is dropped, or at the deadline.
-    drop(heard.recv_timeout(LAST_WORDS));
+    let _ = heard.recv_timeout(LAST_WORDS);
 }
 
 const LAST_WORDS: Duration = Duration::from_secs(1);

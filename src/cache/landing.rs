@@ -71,7 +71,7 @@ impl Ground<'_> {
         let negative = matches!(meaning, Meaning::NotFound(_));
         let label = Label { key: errand.key, asked: turn, facts, status, negative };
         let kept = match verdict.keep {
-            Keep::Store => self.keep(label, errand, &fields, &body),
+            Keep::Store => self.keep(label, errand, journey.asked_at, &fields, &body),
             Keep::Nothing(why) => Err(why),
         };
         let shared = reuse::may_be_shared(&fields);
@@ -82,12 +82,12 @@ impl Ground<'_> {
         &self,
         label: Label,
         errand: &Errand,
+        asked_at: Timestamp,
         fields: &HeaderMap,
         body: &[u8],
     ) -> Result<(), NotKept> {
         let stored = StoredResponse::new(label, fields, body).map_err(|_| NotKept::TooLong)?;
-        let now = label.facts.received_at;
-        self.store.keep(Arc::new(stored), errand.credential, errand.ticket, now)
+        self.store.keep(Arc::new(stored), errand.credential, errand.ticket, asked_at)
     }
 
     fn invalidate(&self, what: Invalidate, errand: &Errand, turn: Turn, now: Timestamp) {
@@ -98,6 +98,10 @@ impl Ground<'_> {
                 self.store.invalidate(&[scope], Aftermath::Settled, now);
             }
             Invalidate::OwnTicket => {
+                let scope = Scope::OwnTicket(errand.credential, errand.ticket);
+                self.store.invalidate(&[scope], Aftermath::Settled, now);
+            }
+            Invalidate::EarlierOfOwnTicket => {
                 let scope = Scope::OwnTicket(errand.credential, errand.ticket);
                 self.store.invalidate_before(turn, scope, now);
             }

@@ -16,7 +16,6 @@ use crate::fields::cache_status::ForwardReason;
 use crate::fields::cache_status::Handling;
 use crate::fields::hop_by_hop;
 use crate::policy::key::Tag;
-use crate::policy::order::Turn;
 use crate::policy::rules::Rules;
 use crate::store::marks::Aftermath;
 use crate::store::marks::Scope;
@@ -42,7 +41,7 @@ use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 use tracing::warn;
 
 /// What is known of a request that passes through.
@@ -62,8 +61,6 @@ struct Subject {
     id: String,
     ticket: Tag,
     credential: Tag,
-    /// When the request was sent.
-    turn: Turn,
 }
 
 impl Cache {
@@ -103,7 +100,7 @@ impl Cache {
         let touched = write::touched(&rules.resources, &head.method, path);
         let subject = self.subject(passage, path);
         let wake = Wake::new(Arc::clone(self), touched, passage.credential);
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::begin());
         let body = if body.is_end_stream() {
             RequestBody::Empty
         } else {
@@ -128,8 +125,7 @@ impl Cache {
     fn subject(&self, passage: &Passage, path: &str) -> Option<Subject> {
         let credential = passage.credential?;
         let id = route::ticket_at(&passage.rules.resources, path)?;
-        let (ticket, turn) = (self.keys.ticket(id), self.store.begin());
-        Some(Subject { id: id.to_owned(), ticket, credential, turn })
+        Some(Subject { id: id.to_owned(), ticket: self.keys.ticket(id), credential })
     }
 
     /// Sends a request and waits for the head of its answer, as long as either side gets on.
@@ -140,11 +136,11 @@ impl Cache {
         patience: Duration,
     ) -> Result<Response<Incoming>, Lost> {
         let mut answer = self.sender.send(request, Lane::Brisk);
-        let mut seen = progress.count();
         loop {
-            match timeout(patience, &mut answer).await {
+            let seen = progress.last();
+            match timeout_at(seen + patience, &mut answer).await {
                 Ok(answered) => return answered.map_err(Lost::from),
-                Err(_) if progress.count() != seen => seen = progress.count(),
+                Err(_) if progress.last() > seen => {}
                 Err(_) => return Err(Failure::AnswerTimeout.into()),
             }
         }
@@ -159,9 +155,7 @@ impl Cache {
         patience: Duration,
     ) -> Result<Box<Answer>, Lost> {
         let (mut head, incoming) = response.into_parts();
-        if !asked_for_head {
-            attempt::framing(head.status, &head.headers)?;
-        }
+        attempt::framing(&head, asked_for_head)?;
         hop_by_hop::strip(&mut head.headers);
         let body = match &subject {
             Some(subject) => self.heed(subject, &head, incoming, patience).await?,
@@ -192,7 +186,7 @@ impl Cache {
             Standing::CredentialDead => {
                 self.store.invalidate(&[credential], Aftermath::Settled, now);
             }
-            Standing::Withdrawn => self.store.invalidate_before(subject.turn, own, now),
+            Standing::Withdrawn => self.store.invalidate(&[own], Aftermath::Settled, now),
             _ => {}
         }
         if head.status != StatusCode::FORBIDDEN {

@@ -1,8 +1,9 @@
 //! What follows from an answer to a read: three consequences that do not know one another.
 //!
 //! Departure: the design sets the mark that a dead credential leaves just before the forward that
-//! learnt of it. It is set *now*: nothing of that forward is to be stored, and an answer that
-//! another forward begun in between has brought must not outlive the refusal.
+//! learnt of it, and so that of a 403 or 410. It is set *now*: nothing of that forward is to be
+//! stored, and an answer that another forward begun in between has brought must not outlive the
+//! refusal.
 
 use crate::api::answer::Meaning;
 use crate::api::answer::Oddity;
@@ -50,8 +51,10 @@ pub enum Invalidate {
     Nothing,
     /// Nothing of this credential may be reused.
     Credential,
-    /// What this credential has of this ticket, asked for earlier than the answer, may not.
+    /// What this credential has of this ticket may not.
     OwnTicket,
+    /// What it has of it and asked for earlier than the answer may not: the answer itself may.
+    EarlierOfOwnTicket,
 }
 
 /// Decides.
@@ -84,7 +87,7 @@ fn deliver(answer: Candidate<'_>) -> Deliver {
 fn invalidate(meaning: Meaning, status: StatusCode) -> Invalidate {
     match meaning {
         Meaning::CredentialDead => Invalidate::Credential,
-        Meaning::NotFound(_) => Invalidate::OwnTicket,
+        Meaning::NotFound(_) => Invalidate::EarlierOfOwnTicket,
         _ => match status {
             StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
                 Invalidate::OwnTicket
@@ -122,9 +125,9 @@ mod tests {
             (ticket, 200, fresh, Keep::Store, Invalidate::Nothing),
             (ticket, 200, stale, nothing(NotKept::ZeroLifetime), Invalidate::Nothing),
             (ticket, 200, ended, nothing(NotKept::CredentialEnded), Invalidate::Nothing),
-            (not_found, 404, fresh, Keep::Store, Invalidate::OwnTicket),
-            (not_found, 400, fresh, Keep::Store, Invalidate::OwnTicket),
-            (not_found, 200, stale, nothing(NotKept::ZeroLifetime), Invalidate::OwnTicket),
+            (not_found, 404, fresh, Keep::Store, Invalidate::EarlierOfOwnTicket),
+            (not_found, 400, fresh, Keep::Store, Invalidate::EarlierOfOwnTicket),
+            (not_found, 200, stale, nothing(NotKept::ZeroLifetime), Invalidate::EarlierOfOwnTicket),
             (
                 Meaning::CredentialDead,
                 401,

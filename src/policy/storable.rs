@@ -51,8 +51,10 @@ pub enum NotKept {
     Other(Oddity),
     /// A write, a dead credential or a purge came between asking and storing.
     Invalidated,
-    /// A write whose outcome is not known may still change the ticket.
+    /// A write whose outcome was not known when it was asked for might still change the ticket.
     Unsettled,
+    /// An answer asked for later came sooner, and is stored.
+    Overtaken,
 }
 
 impl NotKept {
@@ -76,6 +78,7 @@ impl NotKept {
             Self::Other(oddity) => oddity.as_str(),
             Self::Invalidated => "invalidated",
             Self::Unsettled => "unsettled",
+            Self::Overtaken => "overtaken",
         }
     }
 }

@@ -78,18 +78,18 @@ impl Gateway {
             Err(refusal) => Handling::Now(Some(self.refuse(&told, refusal))),
             Ok(Asked::Live) => Handling::Now(Some(self.alive(&told))),
             Ok(Asked::Passage(why)) => self.pass(told, why, head, body),
-            Ok(Asked::Read(read)) if body.is_end_stream() => self.read(told, &read, &head),
+            Ok(Asked::Read(read)) if body.is_end_stream() => self.read(told, &read, &head, began),
             Ok(Asked::Read(_)) => self.read_once_empty(told, head, body),
         }
     }
 
-    /// A read that the store may answer.
-    fn read(&self, told: Told, read: &Read<'_>, head: &Parts) -> Handling {
+    /// A read that the store may answer, as of `now`.
+    fn read(&self, told: Told, read: &Read<'_>, head: &Parts, now: Timestamp) -> Handling {
         let root = PathAndQuery::from_static("/");
         let target = head.uri.path_and_query().unwrap_or(&root);
         let inquiry = self.inquire(read, target, head);
         let bodiless = head.method == Method::HEAD;
-        match self.cache.answer(&told.rules, &inquiry, target, &head.headers, told.began) {
+        match self.cache.answer(&told.rules, &inquiry, target, &head.headers, now) {
             Step::Now(answer) => {
                 let outcome = Outcome::Answered(answer.how);
                 let reply = reply::answer(answer, bodiless);
@@ -126,7 +126,8 @@ impl Gateway {
             let empty = timeout(gateway.body_patience, is_empty(&mut body)).await;
             match message::read(&told.rules.clone(), &head) {
                 Ok(Asked::Read(read)) if empty == Ok(true) => {
-                    let Ok(reply) = gateway.read(told, &read, &head).await;
+                    let now = gateway.cache.clock.now();
+                    let Ok(reply) = gateway.read(told, &read, &head, now).await;
                     reply
                 }
                 _ => gateway.refuse(&told, Refusal::BodyOnRead),

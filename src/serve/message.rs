@@ -96,7 +96,7 @@ fn on_resource<'a>(
     }
     // An undrained body would be read as the next request (pingora CVE-2025-4366). A chunked one
     // may still be empty, which only reading it tells.
-    if head.headers.get(CONTENT_LENGTH).is_some_and(|length| !is_zero(length)) {
+    if head.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
         return Err(Refusal::BodyOnRead);
     }
     match head.headers.get(AUTHORIZATION) {
@@ -105,10 +105,6 @@ fn on_resource<'a>(
         }
         _ => Ok(Asked::Passage(Why::NoCredential)),
     }
-}
-
-fn is_zero(length: &HeaderValue) -> bool {
-    !length.is_empty() && length.as_bytes().iter().all(|&digit| digit == b'0')
 }
 
 fn check_method(method: &Method) -> Result<(), Refusal> {
@@ -183,19 +179,24 @@ fn host_of(value: &HeaderValue) -> Option<Authority> {
     (host.host().len() + port == written.len()).then_some(host)
 }
 
-/// RFC 9112 section 6.1: `chunked`, once, or no coding. (hyper has refused a `Content-Length` that
-/// is no number, and two that differ.)
+/// RFC 9112 section 6.1: `chunked`, once, or no coding and one length. (hyper has refused a length
+/// that is no number, and two that differ.)
 fn check_framing(fields: &HeaderMap) -> Result<(), Refusal> {
     let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
-    let lengths = fields.get_all(CONTENT_LENGTH).iter().count();
-    match (codings.next(), codings.next()) {
-        (None, _) if lengths <= 1 => Ok(()),
-        (Some(coding), None) if lengths == 0 => {
-            let chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
-            if chunked { Ok(()) } else { Err(Refusal::Framing) }
+    let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
+    match ((codings.next(), codings.next()), (lengths.next(), lengths.next())) {
+        ((None, _), (None, _)) => Ok(()),
+        ((None, _), (Some(length), None)) if is_unpadded(length) => Ok(()),
+        ((Some(coding), None), (None, _)) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+            Ok(())
         }
         _ => Err(Refusal::Framing),
     }
+}
+
+/// Some readers take a number with a leading zero for octal.
+fn is_unpadded(length: &HeaderValue) -> bool {
+    length == "0" || !length.as_bytes().starts_with(b"0")
 }
 
 #[cfg(test)]
@@ -285,6 +286,10 @@ mod tests {
             (&[CHUNKED, ("content-length", "0")], Err(Refusal::Framing)),
             (&[("transfer-encoding", "gzip, chunked")], Err(Refusal::Framing)),
             (&[("content-length", "0"), ("content-length", "0")], Err(Refusal::Framing)),
+            (&[("content-length", "0")], Ok(())),
+            (&[("content-length", "50")], Ok(())),
+            (&[("content-length", "00")], Err(Refusal::Framing)),
+            (&[("content-length", "05")], Err(Refusal::Framing)),
         ];
         for (fields, expected) in rows {
             let all: Vec<_> = fields.iter().copied().chain([HOST_A]).collect();

@@ -76,9 +76,13 @@ pub struct Patient<T> {
     /// How many exchanges had begun when the client was last waited for.
     seen: u64,
     reading: Reading,
+    /// When something was last written: the end of the last reply, once no exchange is under way.
+    wrote_at: Instant,
     /// Since when a write has not got on.
     blocked_since: Option<Instant>,
     timer: Pin<Box<Sleep>>,
+    /// Whether the timer, once it fires, has someone to wake.
+    armed: bool,
 }
 
 /// What the client is waited for on the reading side, and since when.
@@ -100,7 +104,17 @@ impl<T> Patient<T> {
         let now = now();
         let timer = Box::pin(tokio::time::sleep_until(now + limits.header));
         let reading = Reading::First(now);
-        Self { io, limits, exchanges, seen: 0, reading, blocked_since: None, timer }
+        Self {
+            io,
+            limits,
+            exchanges,
+            seen: 0,
+            reading,
+            wrote_at: now,
+            blocked_since: None,
+            timer,
+            armed: false,
+        }
     }
 
     /// Something came.
@@ -113,12 +127,15 @@ impl<T> Patient<T> {
     /// Nothing came: is it time to give up?
     fn nothing_came(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.exchanges.under_way() {
-            return Poll::Pending;
+            // The client waits for us. But hyper, which knows now that nothing has come, does not
+            // ask again when the reply is sent: the timer has to.
+            let waits = self.armed && !self.timer.is_elapsed();
+            return if waits { Poll::Pending } else { self.overdue(now() + self.limits.idle, cx) };
         }
         let begun = self.exchanges.begun();
         if self.seen != begun {
             self.seen = begun;
-            self.reading = Reading::Next(now());
+            self.reading = Reading::Next(self.wrote_at);
         }
         let (since, limit) = match self.reading {
             Reading::First(since) | Reading::Head(since) => (since, self.limits.header),
@@ -135,6 +152,7 @@ impl<T> Patient<T> {
     /// Ready with an error once `deadline` is past; otherwise the timer is set for it at the
     /// latest.
     fn overdue(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.armed = true;
         if self.timer.deadline() > deadline {
             self.timer.as_mut().reset(deadline);
         }
@@ -149,7 +167,19 @@ impl<T> Patient<T> {
     }
 
     /// Watches how a write went.
-    fn wrote<R>(
+    fn wrote(
+        &mut self,
+        polled: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if polled.is_ready() {
+            self.wrote_at = now();
+        }
+        self.watched(polled, cx)
+    }
+
+    /// Watches how a write or a flush went.
+    fn watched<R>(
         &mut self,
         polled: Poll<io::Result<R>>,
         cx: &mut Context<'_>,
@@ -199,12 +229,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.io).poll_flush(cx);
-        self.wrote(polled, cx)
+        self.watched(polled, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.io).poll_shutdown(cx);
-        self.wrote(polled, cx)
+        self.watched(polled, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -10,6 +10,8 @@ use crate::store::marks::Aftermath;
 use crate::store::marks::Marks;
 use crate::store::marks::Scope;
 use crate::store::response::StoredResponse;
+use moka::ops::compute::CompResult;
+use moka::ops::compute::Op;
 use moka::sync::Cache;
 use std::hash::BuildHasher;
 use std::hash::Hasher;
@@ -80,16 +82,17 @@ impl Store {
         self.marks.begin()
     }
 
-    /// Stores a response, unless a mark over it was set since it was asked for.
+    /// Stores a response, unless a mark over it was set since it was asked for. `asked_at`: the
+    /// time at that moment; a write that might still land then may have landed since.
     pub fn keep(
         &self,
         response: Arc<StoredResponse>,
         credential: Tag,
         ticket: Tag,
-        now: Timestamp,
+        asked_at: Timestamp,
     ) -> Result<(), NotKept> {
         // A mark set between this look and the insertion is found by the next look-up.
-        let standing = self.marks.over(credential, ticket, now);
+        let standing = self.marks.over(credential, ticket, asked_at);
         if response.asked.is_covered_by(standing.mark) {
             return Err(NotKept::Invalidated);
         }
@@ -100,8 +103,15 @@ impl Store {
         if room.is_some_and(|room| u64::from(weight(response.len())) > room) {
             return Err(NotKept::TooLong);
         }
-        self.responses.insert(response.key, response);
-        Ok(())
+        let entry = self.responses.entry(response.key);
+        let kept = entry.and_compute_with(|there| match there {
+            Some(there) if there.value().asked > response.asked => Op::Nop,
+            _ => Op::Put(response),
+        });
+        match kept {
+            CompResult::Unchanged(_) => Err(NotKept::Overtaken),
+            _ => Ok(()),
+        }
     }
 
     /// Forbids the reuse of what the scopes cover and was asked for before now.
@@ -166,5 +176,38 @@ impl Hasher for FirstBytes {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::secret::Secret;
+    use crate::policy::key::KeySecret;
+    use crate::store::response::Label;
+    use http::HeaderMap;
+    use http::StatusCode;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
+    const LONG: Duration = Duration::from_hours(1);
+
+    #[test]
+    fn what_stands_under_anothers_key_is_not_found() {
+        let secret = KeySecret::new(Secret::new([1; 32]));
+        let (ann, ben) = (secret.credential(b"ann"), secret.credential(b"ben"));
+        let key = |who| secret.key(who, "ticket", "/t/1", None, &HeaderMap::new());
+        let facts = Facts {
+            received_at: NOW,
+            initial_age: Duration::ZERO,
+            lifetime: LONG,
+            authority_ends: None,
+        };
+        let (asked, status) = (Turn::new(1), StatusCode::OK);
+        let label = Label { key: key(&ann), asked, facts, status, negative: false };
+        let response = StoredResponse::new(label, &HeaderMap::new(), b"{}").unwrap();
+        let store = Store::new(1 << 20, LONG, LONG);
+        store.responses.insert(key(&ben), Arc::new(response));
+        let found = store.look_up(&key(&ben), || (ben.tag(), secret.ticket("1")), NOW);
+        assert!(found.stored.is_none());
     }
 }

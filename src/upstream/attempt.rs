@@ -14,11 +14,13 @@ use crate::upstream::sender::Broken;
 use crate::upstream::sender::Lane;
 use crate::upstream::sender::Sender;
 use crate::upstream::streamed::Streamed;
+use crate::upstream::wire::Tally;
 use bytes::Bytes;
 use bytes::BytesMut;
 use http::HeaderMap;
 use http::Response;
 use http::StatusCode;
+use http::response::Parts;
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -74,7 +76,7 @@ pub async fn ask(
     let heard = async {
         let response = send(sender, request, deadlines.answer).await?;
         let (head, incoming) = response.into_parts();
-        let framing = framing(head.status, &head.headers)?;
+        let framing = framing(&head, false)?;
         let body = read(incoming, read_whole, deadlines.body).await?;
         let mut fields = head.headers;
         hop_by_hop::strip(&mut fields);
@@ -111,14 +113,20 @@ impl From<Broken> for Lost {
     }
 }
 
-/// RFC 9112 section 6.3: with two framings at once nobody can say where the answer ends; and a
-/// switch of protocols that nobody asked for (RFC 9110 section 15.2.2) leaves HTTP.
-pub fn framing(status: StatusCode, fields: &HeaderMap) -> Result<Framing, Failure> {
-    match Framing::read(status, fields) {
-        Framing::Ambiguous => Err(Failure::Malformed),
-        _ if status.is_informational() => Err(Failure::Malformed),
-        framing => Ok(framing),
+/// RFC 9112 section 6.3: with two framings at once nobody can say where the answer ends, unless it
+/// has no body, being one to a HEAD; and a switch of protocols that nobody asked for (RFC 9110
+/// section 15.2.2) leaves HTTP. Nor can anybody say where the next answer on such a connection
+/// begins, so it is not used again.
+pub fn framing(head: &Parts, asked_for_head: bool) -> Result<Framing, Failure> {
+    let framing = Framing::read(head.status, &head.headers);
+    let ambiguous = framing == Framing::Ambiguous && !asked_for_head;
+    if !ambiguous && !head.status.is_informational() {
+        return Ok(framing);
     }
+    if let Some(tally) = head.extensions.get::<Tally>() {
+        tally.spoil();
+    }
+    Err(Failure::Malformed)
 }
 
 /// Reads a body whole, or as much of it as shows that it is too long for that.

@@ -32,11 +32,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
+use tokio::time::Instant;
 
 /// Where the upstream is: only ever from the settings, never from a request (threats.md S1).
 #[derive(Clone, Debug)]
@@ -153,9 +152,9 @@ pub struct Passing {
     copy: Option<Arc<BodyCopy>>,
 }
 
-/// Counts what has passed, so that a deadline can tell a slow upload from a silent one.
-#[derive(Debug, Default)]
-pub struct Progress(AtomicU64);
+/// When a body last got on, so that a deadline can tell a slow upload from a silent one.
+#[derive(Debug)]
+pub struct Progress(Mutex<Instant>);
 
 /// The beginning of a body, kept while it passes.
 #[derive(Debug)]
@@ -171,7 +170,7 @@ struct Kept {
 }
 
 impl Passing {
-    /// Passes `incoming` on: at most `limit` octets, counted in `progress`, its beginning kept in
+    /// Passes `incoming` on: at most `limit` octets, noted in `progress`, its beginning kept in
     /// `copy`.
     pub const fn new(
         incoming: Incoming,
@@ -183,7 +182,7 @@ impl Passing {
     }
 
     fn pass(&mut self, data: &Bytes) -> Result<(), Failure> {
-        self.progress.0.fetch_add(1, Ordering::Relaxed);
+        self.progress.note();
         if let Some(left) = &mut self.left {
             let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
             *left = left.checked_sub(length).ok_or(Failure::RequestTooLong)?;
@@ -202,10 +201,24 @@ impl Passing {
 }
 
 impl Progress {
-    /// How many parts have passed so far.
-    pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    /// Begins now.
+    pub fn begin() -> Self {
+        Self(Mutex::new(now()))
     }
+
+    /// When a part last passed; until one does, the beginning.
+    pub fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the runtime's timers run on the runtime's clock")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 impl BodyCopy {
@@ -252,6 +265,10 @@ impl Body for RequestBody {
                     // Trailers are dropped (threats.md T1).
                     if let Ok(data) = frame.into_data() {
                         let passed = passing.pass(&data).map(|()| Frame::data(data));
+                        if passing.incoming.is_end_stream() {
+                            // hyper does not ask a body of known length for its end.
+                            passing.end();
+                        }
                         return Poll::Ready(Some(passed));
                     }
                 }

@@ -39,6 +39,8 @@ struct Counts {
     asking: AtomicBool,
     /// A byte came since the last request began.
     answered: AtomicBool,
+    /// Nothing that follows on it can be trusted.
+    spoiled: AtomicBool,
 }
 
 impl Tally {
@@ -49,6 +51,15 @@ impl Tally {
             answered: self.0.answered.load(Ordering::Acquire),
             ended,
         }
+    }
+
+    /// Ends the connection: nobody can tell where the next answer on it would begin.
+    pub fn spoil(&self) {
+        self.0.spoiled.store(true, Ordering::Release);
+    }
+
+    fn is_spoiled(&self) -> bool {
+        self.0.spoiled.load(Ordering::Acquire)
     }
 
     fn wrote(&self) {
@@ -92,6 +103,9 @@ where
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.tally.is_spoiled() {
+            return Poll::Ready(Ok(())); // as if the other side had closed it
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
         if buf.filled().len() > before {
@@ -110,6 +124,9 @@ where
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.tally.is_spoiled() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         let polled = Pin::new(&mut self.io).poll_write(cx, buf);
         self.note(&polled);
         polled
@@ -132,6 +149,9 @@ where
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.tally.is_spoiled() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
         self.note(&polled);
         polled

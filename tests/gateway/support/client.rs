@@ -10,7 +10,7 @@ use tokio::io::DuplexStream;
 
 /// A client and its connection.
 pub struct Client<T = DuplexStream> {
-    reader: Reader<T>,
+    pub reader: Reader<T>,
 }
 
 /// A reply as the client sees it.

@@ -8,7 +8,6 @@ use http::Uri;
 use hyper_util::client::legacy::connect::Connected;
 use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::TokioIo;
-use std::future::Ready;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -47,6 +46,10 @@ const PIPE: usize = 64 * 1024;
 /// Where the wall clock stands when a house is built.
 pub const WALL_AT_START: u64 = 1_800_000_000;
 
+/// Two credentials.
+pub const ANN: &str = "Bearer ann";
+pub const BEN: &str = "Bearer ben";
+
 /// A whole gateway and what is around it.
 pub struct House {
     pub door: Door,
@@ -55,6 +58,8 @@ pub struct House {
     pub wall_moved: Arc<AtomicI64>,
     /// Turns the upstream's port off and on.
     pub reachable: Arc<AtomicBool>,
+    /// Whether connecting to it takes for ever.
+    pub silent: Arc<AtomicBool>,
     pub drain: watch::Sender<bool>,
 }
 
@@ -77,7 +82,12 @@ impl House {
         let mut settings = load(&Sources::default(), []).expect("the defaults").settings;
         change(&mut settings);
         let (upstream, reachable) = (Upstream::new(), Arc::new(AtomicBool::new(true)));
-        let plug = Plug { upstream: upstream.clone(), reachable: Arc::clone(&reachable) };
+        let silent = Arc::new(AtomicBool::new(false));
+        let plug = Plug {
+            upstream: upstream.clone(),
+            reachable: Arc::clone(&reachable),
+            silent: Arc::clone(&silent),
+        };
         let limits = assemble::connection_limits(&settings);
         let wall_moved = Arc::new(AtomicI64::new(0));
         let world = World {
@@ -88,7 +98,7 @@ impl House {
         };
         let (drain, draining) = watch::channel(false);
         let door = assemble::door(&settings, world, draining);
-        Self { door, upstream, wall_moved, reachable, drain }
+        Self { door, upstream, wall_moved, reachable, silent, drain }
     }
 
     /// A client on a new connection.
@@ -131,29 +141,43 @@ pub async fn pass(secs: u64) {
     tokio::time::sleep(Duration::from_secs(secs)).await;
 }
 
+/// How long something takes in paused time, and what comes of it.
+pub async fn timed<T>(something: impl Future<Output = T>) -> (Duration, T) {
+    let began = Instant::now();
+    let outcome = something.await;
+    (began.elapsed(), outcome)
+}
+
 /// Connects to the scripted upstream.
 #[derive(Clone)]
 struct Plug {
     upstream: Upstream,
     reachable: Arc<AtomicBool>,
+    silent: Arc<AtomicBool>,
 }
 
 impl Service<Uri> for Plug {
     type Response = TokioIo<Pipe>;
     type Error = io::Error;
-    type Future = Ready<Result<Self::Response, io::Error>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, io::Error>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        if !self.reachable.load(Ordering::Relaxed) {
-            return std::future::ready(Err(io::ErrorKind::ConnectionRefused.into()));
-        }
-        let (ours, theirs) = duplex(PIPE);
-        tokio::spawn(self.upstream.clone().serve(theirs));
-        std::future::ready(Ok(TokioIo::new(Pipe(ours))))
+        let plug = self.clone();
+        Box::pin(async move {
+            if plug.silent.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+            if !plug.reachable.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+            let (ours, theirs) = duplex(PIPE);
+            tokio::spawn(plug.upstream.serve(theirs));
+            Ok(TokioIo::new(Pipe(ours)))
+        })
     }
 }
 

@@ -5,3 +5,7 @@ pub mod wire;
 pub mod upstream;
 pub mod client;
 pub mod house;
+pub mod recall;
+pub mod chance;
+pub mod log;
+pub mod faulty;

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 /// What the upstream does about a request.
@@ -65,13 +66,15 @@ struct State {
     script: Script,
     heard: Vec<Message>,
     connections: usize,
+    /// Where new connections go while the test plays the upstream itself.
+    hand: Option<mpsc::UnboundedSender<Reader>>,
 }
 
 impl Upstream {
     /// One that answers every ticket with an open ticket of the id asked for.
     pub fn new() -> Self {
         let script: Script = Box::new(|request| Say::ticket(id_of(request), "open", &[]));
-        Self(Arc::new(Mutex::new(State { script, heard: Vec::new(), connections: 0 })))
+        Self(Arc::new(Mutex::new(State { script, heard: Vec::new(), connections: 0, hand: None })))
     }
 
     /// Does this from now on.
@@ -82,6 +85,14 @@ impl Upstream {
     /// Says the same to everyone from now on.
     pub fn always(&self, say: Say) {
         self.says(move |_| say.clone());
+    }
+
+    /// Hands every new connection to the test from now on, which then plays the upstream itself;
+    /// what is heard on them is not counted.
+    pub fn by_hand(&self) -> mpsc::UnboundedReceiver<Reader> {
+        let (hand, connections) = mpsc::unbounded_channel();
+        self.0.lock().unwrap().hand = Some(hand);
+        connections
     }
 
     /// How many requests it has heard.
@@ -106,8 +117,17 @@ impl Upstream {
 
     /// Serves one connection to its end.
     pub async fn serve(self, io: DuplexStream) {
-        self.0.lock().unwrap().connections += 1;
         let mut reader = Reader::new(io);
+        let hand = {
+            let mut state = self.0.lock().unwrap();
+            state.connections += 1;
+            state.hand.clone()
+        };
+        if let Some(hand) = hand {
+            // A test that has seen enough takes no more.
+            let _ = hand.send(reader);
+            return;
+        }
         while let Some(request) = reader.message(|_| End::ByFields).await {
             let say = {
                 let mut state = self.0.lock().unwrap();

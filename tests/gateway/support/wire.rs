@@ -74,7 +74,8 @@ impl<T: AsyncRead + Unpin> Reader<T> {
         Some(message)
     }
 
-    async fn head(&mut self) -> Option<Message> {
+    /// The head of the next message; `None` once the connection has ended.
+    pub async fn head(&mut self) -> Option<Message> {
         let end = loop {
             if let Some(end) = self.buffer.windows(4).position(|w| w == b"\r\n\r\n") {
                 break end;
@@ -92,7 +93,8 @@ impl<T: AsyncRead + Unpin> Reader<T> {
         Some(Message { start, fields: fields.collect(), body: Vec::new(), whole: false })
     }
 
-    async fn exactly(&mut self, length: usize, body: &mut Vec<u8>) -> bool {
+    /// Appends the next `length` octets to `body`; whether they came.
+    pub async fn exactly(&mut self, length: usize, body: &mut Vec<u8>) -> bool {
         while self.buffer.len() < length {
             if !self.more().await {
                 body.append(&mut self.buffer);
