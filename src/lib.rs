@@ -53,12 +53,16 @@
 //! - Everything that passes through, reads included, uses connections that were idle for less than
 //!   a second: it is sent once only, and must not meet a connection that the upstream is closing.
 //! - The settings have a floor of their own beside `serve`, so that `app` stays readable.
-//! - A close-delimited answer that is no whole JSON text is a failure, not an answer: it may have
-//!   been cut, and must not look whole.
+//! - A close-delimited answer to a read that calls itself JSON and is no whole JSON text is a
+//!   failure, not an answer: it may have been cut, and must not look whole.
 //! - A forward that finds `upstream.max_in_flight` others under way waits in line for at most
 //!   `limit.max_wait`, with `limit.max_queue` others; then it is refused with 503.
-//! - A 403 of up to 16 KiB to other requests on a ticket is read whole, because only its text tells
-//!   a dead credential from one that lacks a right.
+//! - A 403 to other requests on a ticket, and a 409 to a write, of up to 16 KiB are read whole,
+//!   because only their text tells a dead credential from one that lacks a right, and a refusal from
+//!   an outage.
+//! - A 403 or 410 invalidates as of when it is heard, like a 401; only a not-found, which may itself
+//!   be stored, as of when it was asked for.
+//! - Of two answers to one key the one asked for later stays, whichever comes first.
 //!
 //! What is not there yet, `verifik-gateway check` says key by key.
 

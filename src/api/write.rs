@@ -3,6 +3,7 @@
 //! Doubt widens: a path that only a forgiving reader takes for a ticket's touches every ticket.
 //! The API answers under paths with and without a version; a write under either touches both.
 
+use crate::api::answer::Meaning;
 use crate::api::answer::Standing;
 use crate::api::answer::standing;
 use crate::api::route::Kind;
@@ -91,6 +92,15 @@ pub fn listed_ids(body: &[u8]) -> ListedIds {
             ListedIds::These(ids)
         }
         _ => ListedIds::Unreadable,
+    }
+}
+
+/// What a write that was answered 409 leaves behind: it is the API's word for a request that it
+/// does not accept, and for an outage.
+pub fn aftermath_of_conflict(told: Meaning) -> Aftermath {
+    match told {
+        Meaning::Outage => Aftermath::Unknown,
+        _ => Aftermath::Refused,
     }
 }
 

@@ -54,10 +54,12 @@ pub fn demo(
         Ok(runtime) => runtime,
         Err(error) => return failed(format!("the runtime did not start: {error}")),
     };
-    match upstream_only {
+    let ending = match upstream_only {
         Some(address) => runtime.block_on(serve_stand_in(address)),
         None => runtime.block_on(demonstrate(&loaded)),
-    }
+    };
+    runtime.shutdown_background();
+    ending
 }
 
 /// `--upstream-only`: the stand-in until a signal comes.

@@ -37,7 +37,12 @@ pub fn serve(
         Err(mistakes) => return Ending::from(mistakes),
     };
     match Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(run(&loaded)),
+        Ok(runtime) => {
+            let ending = runtime.block_on(run(&loaded));
+            // A name look-up under way cannot be cancelled, and must not hold the end up.
+            runtime.shutdown_background();
+            ending
+        }
         Err(error) => failed(format!("the runtime did not start: {error}")),
     }
 }

@@ -42,7 +42,14 @@ pub enum Ending {
     /// With an answer: the upstream's, or one stored before.
     Answered(Box<Answer>),
     /// Without one.
-    Failed(Failure, CacheStatus),
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// How the request was handled.
+        how: CacheStatus,
+        /// The rest of the request's body may still be on its way.
+        unread: bool,
+    },
 }
 
 impl Answer {

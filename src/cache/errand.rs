@@ -143,7 +143,9 @@ impl Handoff {
         let forwarded = CacheStatus::forwarded(reason, Some(self.status.as_u16()));
         let how = CacheStatus { detail: Some(NotKept::TooLong.as_str()), ..forwarded };
         let body = self.body.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(body) = body else { return Ending::Failed(Failure::Dropped, how) };
+        let Some(body) = body else {
+            return Ending::Failed { failure: Failure::Dropped, how, unread: false };
+        };
         Ending::Answered(Box::new(Answer {
             status: self.status,
             reason: None,

@@ -99,7 +99,8 @@ impl Cache {
         };
         let Some(uri) = self.base.uri(target) else {
             let how = CacheStatus::forwarded(reason, None);
-            return Step::Later(Box::pin(async move { Ending::Failed(Failure::Malformed, how) }));
+            let failed = Ending::Failed { failure: Failure::Malformed, how, unread: false };
+            return Step::Later(Box::pin(async move { failed }));
         };
         let ticket = self.keys.ticket(inquiry.id);
         let errand = Arc::new(Errand::new(rules, inquiry, ticket, uri, fields));
@@ -126,7 +127,7 @@ impl Cache {
                 Ending::Answered(Box::new(fetched.answer(reason, collapsed)))
             }
             Landed::Long(handoff) => handoff.take(reason),
-            Landed::Failed(failure) => Ending::Failed(failure, failed),
+            Landed::Failed(failure) => Ending::Failed { failure, how: failed, unread: false },
         }
     }
 

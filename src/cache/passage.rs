@@ -35,7 +35,6 @@ use http::Request;
 use http::Response;
 use http::StatusCode;
 use http::request::Parts;
-use http::response;
 use hyper::body::Body;
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
@@ -58,7 +57,6 @@ pub struct Passage {
 
 /// The stored responses that an answer to the request may speak of.
 struct Subject {
-    id: String,
     ticket: Tag,
     credential: Tag,
 }
@@ -68,7 +66,8 @@ impl Cache {
     pub async fn pass(self: &Arc<Self>, passage: &Passage, head: Parts, body: Incoming) -> Ending {
         let mut how =
             CacheStatus { detail: passage.detail, ..CacheStatus::forwarded(passage.reason, None) };
-        match self.exchange(passage, head, body).await {
+        let (has_body, progress) = (!body.is_end_stream(), Arc::new(Progress::begin()));
+        match self.exchange(passage, head, body, &progress).await {
             Ok(mut answer) => {
                 let status = Some(answer.status.as_u16());
                 how.handling = Handling::Forward { reason: passage.reason, status };
@@ -76,9 +75,9 @@ impl Cache {
                 Ending::Answered(answer)
             }
             Err(lost) => {
-                let failure = lost.failure.as_str();
-                warn!(failure, cause = lost.cause, "a passage failed upstream");
-                Ending::Failed(lost.failure, how)
+                let (failure, unread) = (lost.failure, has_body && !progress.has_ended());
+                warn!(failure = failure.as_str(), cause = lost.cause, "a passage failed upstream");
+                Ending::Failed { failure, how, unread }
             }
         }
     }
@@ -88,6 +87,7 @@ impl Cache {
         passage: &Passage,
         head: Parts,
         body: Incoming,
+        progress: &Arc<Progress>,
     ) -> Result<Box<Answer>, Lost> {
         let rules = &passage.rules;
         let limit = rules.max_request_body;
@@ -100,21 +100,17 @@ impl Cache {
         let touched = write::touched(&rules.resources, &head.method, path);
         let subject = self.subject(passage, path);
         let wake = Wake::new(Arc::clone(self), touched, passage.credential);
-        let progress = Arc::new(Progress::begin());
         let body = if body.is_end_stream() {
             RequestBody::Empty
         } else {
-            let (progress, copy) = (Arc::clone(&progress), wake.body_copy());
+            let (progress, copy) = (Arc::clone(progress), wake.body_copy());
             RequestBody::Passing(Passing::new(body, limit, progress, copy))
         };
         let asked_for_head = head.method == Method::HEAD;
         let request = request::passing(head.method, uri, head.headers, body);
         let patience = rules.deadlines.pass_through;
-        match self.send_through(request, &progress, patience).await {
-            Ok(response) => {
-                wake.answered(response.status());
-                self.hear(response, asked_for_head, subject, patience).await
-            }
+        match self.send_through(request, progress, patience).await {
+            Ok(response) => self.hear(response, asked_for_head, subject, wake, patience).await,
             Err(lost) => {
                 wake.failed(lost.failure);
                 Err(lost)
@@ -125,7 +121,7 @@ impl Cache {
     fn subject(&self, passage: &Passage, path: &str) -> Option<Subject> {
         let credential = passage.credential?;
         let id = route::ticket_at(&passage.rules.resources, path)?;
-        Some(Subject { id: id.to_owned(), ticket: self.keys.ticket(id), credential })
+        Some(Subject { ticket: self.keys.ticket(id), credential })
     }
 
     /// Sends a request and waits for the head of its answer, as long as either side gets on.
@@ -146,67 +142,65 @@ impl Cache {
         }
     }
 
-    /// Makes the reply, and notes what the answer says about what is stored.
+    /// Makes the reply, and heeds what the answer says about what is stored.
     async fn hear(
         &self,
         response: Response<Incoming>,
         asked_for_head: bool,
         subject: Option<Subject>,
+        wake: Wake,
         patience: Duration,
     ) -> Result<Box<Answer>, Lost> {
         let (mut head, incoming) = response.into_parts();
         attempt::framing(&head, asked_for_head)?;
         hop_by_hop::strip(&mut head.headers);
-        let body = match &subject {
-            Some(subject) => self.heed(subject, &head, incoming, patience).await?,
-            None => AnswerBody::Streamed(Streamed::new(Bytes::new(), incoming, patience)),
+        // Only the text of a 403 tells a dead credential from one without the right or the credit;
+        // only that of a 409 tells a refusal from an outage.
+        let telling = match head.status {
+            StatusCode::FORBIDDEN => subject.is_some(),
+            StatusCode::CONFLICT => wake.is_armed(),
+            _ => false,
         };
+        let body = if telling && !asked_for_head {
+            attempt::read(incoming, REFUSAL_BYTES, patience).await?
+        } else {
+            HeardBody::Long(Streamed::new(Bytes::new(), incoming, patience))
+        };
+        let meaning = match &body {
+            HeardBody::Whole(text) => Some(answer::meaning(head.status, &head.headers, text, "")),
+            HeardBody::Long(_) => None,
+        };
+        wake.answered(head.status, meaning);
+        if let Some(subject) = &subject {
+            self.heed(subject, head.status, meaning);
+        }
         Ok(Box::new(Answer {
             status: head.status,
             reason: head.extensions.remove::<ReasonPhrase>().filter(is_plain),
             fields: head.headers,
-            body,
+            body: match body {
+                HeardBody::Whole(text) => AnswerBody::Whole(text),
+                HeardBody::Long(streamed) => AnswerBody::Streamed(streamed),
+            },
             age: None,
             how: CacheStatus::forwarded(ForwardReason::Bypass, None),
         }))
     }
 
     /// Design §3.5: a credential that is dead, or a ticket that it may not see, or no longer.
-    async fn heed(
-        &self,
-        subject: &Subject,
-        head: &response::Parts,
-        incoming: Incoming,
-        patience: Duration,
-    ) -> Result<AnswerBody, Lost> {
-        let now = self.clock.now();
-        let credential = Scope::Credential(subject.credential);
-        let own = Scope::OwnTicket(subject.credential, subject.ticket);
-        match answer::standing(head.status) {
-            Standing::CredentialDead => {
-                self.store.invalidate(&[credential], Aftermath::Settled, now);
-            }
-            Standing::Withdrawn => self.store.invalidate(&[own], Aftermath::Settled, now),
-            _ => {}
-        }
-        if head.status != StatusCode::FORBIDDEN {
-            return Ok(AnswerBody::Streamed(Streamed::new(Bytes::new(), incoming, patience)));
-        }
-        // Only the text of a 403 tells a dead credential from one without the right or the credit.
-        Ok(match attempt::read(incoming, REFUSAL_BYTES, patience).await? {
-            HeardBody::Long(streamed) => AnswerBody::Streamed(streamed),
-            HeardBody::Whole(body) => {
-                let meaning = answer::meaning(head.status, &head.headers, &body, &subject.id);
-                if meaning == Meaning::CredentialDead {
-                    self.store.invalidate(&[credential], Aftermath::Settled, now);
-                }
-                AnswerBody::Whole(body)
-            }
-        })
+    fn heed(&self, subject: &Subject, status: StatusCode, meaning: Option<Meaning>) {
+        let dead = meaning == Some(Meaning::CredentialDead);
+        let scope = match answer::standing(status) {
+            Standing::CredentialDead => Scope::Credential(subject.credential),
+            Standing::Withdrawn if dead => Scope::Credential(subject.credential),
+            Standing::Withdrawn => Scope::OwnTicket(subject.credential, subject.ticket),
+            _ => return,
+        };
+        self.store.invalidate(&[scope], Aftermath::Settled, self.clock.now());
     }
 }
 
-/// How much of a 403 is read to understand it.
+/// How much of a 403 or 409 is read to understand it.
 const REFUSAL_BYTES: usize = 16 * 1024;
 
 /// Whether a reason phrase is text that every reader takes for the same (RFC 9112 section 4).

@@ -3,6 +3,7 @@
 //! They are set before the client hears of the outcome, so that its next read is asked for after
 //! them; and also when there is no outcome to hear of, because the exchange was cut off.
 
+use crate::api::answer::Meaning;
 use crate::api::write;
 use crate::api::write::Aftermath as Landing;
 use crate::api::write::ListedIds;
@@ -44,9 +45,17 @@ impl Wake {
         self.listed.clone()
     }
 
-    /// The upstream answered.
-    pub fn answered(mut self, status: StatusCode) {
-        self.leave(write::aftermath(status));
+    /// Whether there will be any.
+    pub const fn is_armed(&self) -> bool {
+        self.armed
+    }
+
+    /// The upstream answered; what its text means, where that was read.
+    pub fn answered(mut self, status: StatusCode, told: Option<Meaning>) {
+        self.leave(match told {
+            Some(told) if status == StatusCode::CONFLICT => write::aftermath_of_conflict(told),
+            _ => write::aftermath(status),
+        });
     }
 
     /// The exchange failed.

@@ -14,7 +14,8 @@ pub enum Framing {
     Announced,
     /// When the connection closes: an end looks like a cut, so it is never known to be complete.
     UntilClose,
-    /// Two framings at once, or a coding that is not `chunked` alone: nobody can say.
+    /// Two framings at once, a length twice, or a coding that is not `chunked` alone: nobody can
+    /// say.
     Ambiguous,
 }
 
@@ -25,11 +26,14 @@ impl Framing {
             return Self::None;
         }
         let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
+        let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
         let (coding, another) = (codings.next(), codings.next());
-        match (coding, another, fields.contains_key(CONTENT_LENGTH)) {
-            (None, _, true) => Self::Announced,
-            (None, _, false) => Self::UntilClose,
-            (Some(coding), None, false) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+        match (coding, another, (lengths.next(), lengths.next())) {
+            (None, _, (Some(_), None)) => Self::Announced,
+            (None, _, (None, _)) => Self::UntilClose,
+            (Some(coding), None, (None, _))
+                if coding.as_bytes().eq_ignore_ascii_case(b"chunked") =>
+            {
                 Self::Announced
             }
             _ => Self::Ambiguous,
@@ -52,8 +56,9 @@ mod tests {
             (200, vec![chunked.clone()], Framing::Announced),
             (200, vec![], Framing::UntilClose),
             (200, vec![chunked.clone(), chunked.clone()], Framing::Ambiguous),
-            (200, vec![chunked, length], Framing::Ambiguous),
+            (200, vec![chunked, length.clone()], Framing::Ambiguous),
             (200, vec![gzip], Framing::Ambiguous),
+            (200, vec![length.clone(), length.clone()], Framing::Ambiguous),
             (204, vec![], Framing::None),
             (304, vec![], Framing::None),
         ];

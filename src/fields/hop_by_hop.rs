@@ -52,6 +52,20 @@ pub fn dropped_in_bad_faith(fields: &HeaderMap) -> Option<HeaderName> {
     })
 }
 
+/// Removes what a request's `Connection` names, so that it neither goes on nor into a key. What
+/// must not be dropped stays, and is refused.
+pub fn drop_named(fields: &mut HeaderMap) {
+    let odd = |name: &&[u8]| !COMMON.iter().any(|common| name.eq_ignore_ascii_case(common));
+    let names = named(fields).filter(odd).filter_map(|name| HeaderName::from_bytes(name).ok());
+    let names: Vec<HeaderName> = names.filter(|name| !NEVER.contains(name)).collect();
+    for name in &names {
+        fields.remove(name);
+    }
+}
+
+/// What `Connection` says in nearly every request, and what it never costs to leave in.
+const COMMON: [&[u8]; 5] = [b"close", b"keep-alive", b"upgrade", b"http2-settings", b""];
+
 /// What `Connection` names, as it is written there.
 fn named(fields: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let lines = fields.get_all(CONNECTION).iter().map(HeaderValue::as_bytes);
@@ -85,6 +99,18 @@ mod tests {
         ]);
         strip(&mut given);
         assert_eq!(given, fields(&[("x-kept", "first"), ("x-kept", "second")]));
+    }
+
+    #[test]
+    fn drops_what_a_request_names_but_not_what_it_must_not() {
+        let mut given = fields(&[
+            ("connection", "close, Origin, authorization"),
+            ("origin", "a"),
+            ("authorization", "b"),
+        ]);
+        drop_named(&mut given);
+        let left = [("connection", "close, Origin, authorization"), ("authorization", "b")];
+        assert_eq!(given, fields(&left));
     }
 
     #[test]

@@ -38,9 +38,13 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether the exchange cost the upstream nothing because its answer was stored.
-    const fn is_hit(&self) -> bool {
-        matches!(self, Self::Answered(CacheStatus { handling: Handling::Hit { .. }, .. }))
+    /// Whether the upstream was asked, successfully or not.
+    const fn was_forwarded(&self) -> bool {
+        match self {
+            Self::Answered(how) => matches!(how.handling, Handling::Forward { .. }),
+            Self::Failed(..) => true,
+            Self::Own(_) => false,
+        }
     }
 }
 
@@ -48,7 +52,7 @@ impl Outcome {
 pub const fn wanted(access: Access, result: &Outcome) -> bool {
     match access {
         Access::All => true,
-        Access::Forwarded => !result.is_hit(),
+        Access::Forwarded => result.was_forwarded(),
         Access::Off => false,
     }
 }
@@ -78,4 +82,27 @@ pub fn write(line: &Line<'_>) {
         error,
         took_us = u64::try_from(line.took.as_micros()).unwrap_or(u64::MAX),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::cache_status::ForwardReason;
+
+    #[test]
+    fn who_gets_a_line() {
+        let miss = CacheStatus::forwarded(ForwardReason::UriMiss, Some(200));
+        let hit = CacheStatus { handling: Handling::Hit { ttl: 1 }, ..miss };
+        let rows = [
+            (Outcome::Answered(hit), false),
+            (Outcome::Answered(miss), true),
+            (Outcome::Failed(miss, "connect"), true),
+            (Outcome::Own("live"), false),
+        ];
+        for (outcome, forwarded) in rows {
+            assert!(wanted(Access::All, &outcome), "{outcome:?}");
+            assert!(!wanted(Access::Off, &outcome), "{outcome:?}");
+            assert_eq!(wanted(Access::Forwarded, &outcome), forwarded, "{outcome:?}");
+        }
+    }
 }

@@ -45,7 +45,7 @@ pub struct Deadlines {
 pub enum Access {
     /// Every one.
     All,
-    /// Those that were not answered from the store.
+    /// Those that reached, or should have reached, the upstream.
     Forwarded,
     /// None.
     Off,

@@ -8,6 +8,7 @@ use crate::cache::exchange::Step;
 use crate::cache::passage::Passage;
 use crate::fields::cache_control::RequestDirectives;
 use crate::fields::cache_status::ForwardReason;
+use crate::fields::hop_by_hop;
 use crate::observe::access;
 use crate::observe::access::Line;
 use crate::observe::access::Outcome;
@@ -18,6 +19,7 @@ use crate::serve::message::Asked;
 use crate::serve::message::Read;
 use crate::serve::message::Why;
 use crate::serve::refusal;
+use crate::serve::refusal::Notice;
 use crate::serve::refusal::Refusal;
 use crate::serve::reply;
 use crate::serve::reply::ReplyBody;
@@ -72,7 +74,8 @@ impl Gateway {
     /// Answers one request.
     pub fn handle(&self, request: Request<Incoming>) -> Handling {
         let began = self.cache.clock.now();
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        hop_by_hop::drop_named(&mut head.headers);
         let told = Told { rules: Arc::clone(&self.rules), method: head.method.clone(), began };
         match message::read(&self.rules, &head) {
             Err(refusal) => Handling::Now(Some(self.refuse(&told, refusal))),
@@ -166,8 +169,10 @@ impl Gateway {
                 let outcome = Outcome::Answered(answer.how);
                 (reply::answer(*answer, bodiless), outcome)
             }
-            Ending::Failed(failure, how) => {
+            Ending::Failed { failure, how, unread } => {
                 let notice = refusal::notice(failure);
+                // What is left of the request's body would be read as the next request.
+                let notice = Notice { close: notice.close || unread, ..notice };
                 (reply::notice(&notice, Some(&how)), Outcome::Failed(how, failure.as_str()))
             }
         };

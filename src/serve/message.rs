@@ -179,8 +179,9 @@ fn host_of(value: &HeaderValue) -> Option<Authority> {
     (host.host().len() + port == written.len()).then_some(host)
 }
 
-/// RFC 9112 section 6.1: `chunked`, once, or no coding and one length. (hyper has refused a length
-/// that is no number, and two that differ.)
+/// RFC 9112 section 6.1: `chunked`, once, or no coding and one length. hyper has refused a length
+/// that is no number, and two that differ; it hides a length beside `chunked` and the second of two
+/// equal ones, which re-framing makes harmless, and closes the connection after the first.
 fn check_framing(fields: &HeaderMap) -> Result<(), Refusal> {
     let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
     let mut lengths = fields.get_all(CONTENT_LENGTH).iter();

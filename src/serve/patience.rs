@@ -126,7 +126,8 @@ impl<T> Patient<T> {
 
     /// Nothing came: is it time to give up?
     fn nothing_came(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.exchanges.under_way() {
+        // Nor is it waited for here while it has yet to read: that is the write's deadline.
+        if self.exchanges.under_way() || self.blocked_since.is_some() {
             // The client waits for us. But hyper, which knows now that nothing has come, does not
             // ask again when the reply is sent: the timer has to.
             let waits = self.armed && !self.timer.is_elapsed();

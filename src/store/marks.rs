@@ -182,7 +182,7 @@ impl Table {
 
 const PRUNE_AT_LEAST: usize = 1_024;
 
-/// About 6 MiB of marks. 131 072 tickets written to within an hour is a purge, not a write.
+/// About 13 MiB of marks. 131 072 tickets written to within an hour is a purge, not a write.
 const AT_MOST: usize = 131_072;
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use bytes::BytesMut;
 use http::HeaderMap;
 use http::Response;
 use http::StatusCode;
+use http::header::CONTENT_LENGTH;
 use http::response::Parts;
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -119,7 +120,9 @@ impl From<Broken> for Lost {
 /// begins, so it is not used again.
 pub fn framing(head: &Parts, asked_for_head: bool) -> Result<Framing, Failure> {
     let framing = Framing::read(head.status, &head.headers);
-    let ambiguous = framing == Framing::Ambiguous && !asked_for_head;
+    // hyper sends no reply at all, not even to a HEAD, where a length stands twice.
+    let twice = head.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some();
+    let ambiguous = framing == Framing::Ambiguous && (!asked_for_head || twice);
     if !ambiguous && !head.status.is_informational() {
         return Ok(framing);
     }

@@ -111,6 +111,10 @@ where
 /// Reads an error of the client: what happened, and on what kind of connection.
 fn broken(error: &legacy::Error) -> Broken {
     let failure = match Failure::of_request(error) {
+        // The connector's own deadline for an address, or the kernel's.
+        Failure::Reset if error.is_connect() && failure::timed_out(error) => {
+            Failure::ConnectTimeout
+        }
         // An error while connecting with no better name, such as a refused connection.
         Failure::Reset if error.is_connect() => Failure::Connect,
         other => other,

@@ -99,6 +99,14 @@ pub fn causes_in_words(error: &(dyn Error + 'static)) -> String {
     causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
+/// Whether one of the causes is that a deadline has passed.
+pub fn timed_out(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        let io = cause.downcast_ref::<io::Error>();
+        io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
+    })
+}
+
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| cause_of(*error))
 }
@@ -132,6 +140,13 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deadline_that_has_passed_is_found_behind_other_errors() {
+        let late = io::Error::from(io::ErrorKind::TimedOut);
+        assert!(timed_out(&io::Error::other(io::Error::other(late))));
+        assert!(!timed_out(&io::Error::from(io::ErrorKind::ConnectionRefused)));
+    }
 
     #[test]
     fn reads_the_failure_from_the_causes() {

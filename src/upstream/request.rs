@@ -15,10 +15,12 @@ use http::header::ACCEPT;
 use http::header::ACCEPT_ENCODING;
 use http::header::ACCEPT_LANGUAGE;
 use http::header::AUTHORIZATION;
+use http::header::CONTENT_LENGTH;
 use http::header::CONTENT_TYPE;
 use http::header::EXPECT;
 use http::header::HOST;
 use http::header::ORIGIN;
+use http::header::TRANSFER_ENCODING;
 use http::header::USER_AGENT;
 use http::header::VIA;
 use http::uri::Authority;
@@ -32,6 +34,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
@@ -123,6 +127,11 @@ pub fn passing(
     hop_by_hop::strip(&mut fields);
     fields.remove(HOST);
     fields.remove(EXPECT);
+    let read = matches!(method, Method::GET | Method::HEAD);
+    if read && !body.is_end_stream() && !fields.contains_key(CONTENT_LENGTH) {
+        // hyper takes the body of a GET for none where its length is not announced.
+        fields.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     if let Some(authorization) = fields.get_mut(AUTHORIZATION) {
         authorization.set_sensitive(true);
     }
@@ -152,9 +161,13 @@ pub struct Passing {
     copy: Option<Arc<BodyCopy>>,
 }
 
-/// When a body last got on, so that a deadline can tell a slow upload from a silent one.
+/// When a body last got on, so that a deadline can tell a slow upload from a silent one, and
+/// whether it has come to its end.
 #[derive(Debug)]
-pub struct Progress(Mutex<Instant>);
+pub struct Progress {
+    last: Mutex<Instant>,
+    ended: AtomicBool,
+}
 
 /// The beginning of a body, kept while it passes.
 #[derive(Debug)]
@@ -194,6 +207,7 @@ impl Passing {
     }
 
     fn end(&self) {
+        self.progress.ended.store(true, Ordering::Release);
         if let Some(copy) = &self.copy {
             copy.lock().complete = true;
         }
@@ -203,16 +217,21 @@ impl Passing {
 impl Progress {
     /// Begins now.
     pub fn begin() -> Self {
-        Self(Mutex::new(now()))
+        Self { last: Mutex::new(now()), ended: AtomicBool::new(false) }
     }
 
     /// When a part last passed; until one does, the beginning.
     pub fn last(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether all of the body has passed.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now();
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = now();
     }
 }
 

@@ -81,8 +81,9 @@ impl<T> Wire<T> {
         Self { io: TokioIo::new(io), tally: Tally::default() }
     }
 
+    /// A write that fails is an attempt at a request too: nothing of its answer can have come.
     fn note(&self, written: &Poll<io::Result<usize>>) {
-        if matches!(written, Poll::Ready(Ok(1..))) {
+        if matches!(written, Poll::Ready(Ok(1..) | Err(_))) {
             self.tally.wrote();
         }
     }
@@ -172,5 +173,15 @@ mod tests {
         assert_eq!(tally.trace(true), Trace { reused: false, answered: true, ended: true });
         tally.wrote();
         assert_eq!(tally.trace(true), Trace { reused: true, answered: false, ended: true });
+    }
+
+    #[test]
+    fn a_request_that_could_not_be_written_has_no_answer_and_its_connection_was_used_before() {
+        let wire = Wire::new(());
+        wire.note(&Poll::Ready(Ok(100)));
+        wire.tally.read();
+        wire.note(&Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())));
+        let expected = Trace { reused: true, answered: false, ended: true };
+        assert_eq!(wire.tally.trace(true), expected);
     }
 }

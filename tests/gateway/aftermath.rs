@@ -26,8 +26,8 @@ async fn a_write_makes_forgotten_whatever_comes_of_it_unless_it_is_refused() {
     const BUT_ANNS_T1: &str = "ann/t2 ben/t1 ben/t2";
     let rows = [
         (BUT_T1, &[200, 201, 202, 204, 206, 299, 301, 302, 303, 304, 307, 308][..]),
-        (BUT_T1, &[408, 409, 500, 501, 502, 503, 504, 511, 599]),
-        (ALL, &[400, 402, 405, 406, 411, 412, 413, 415, 417, 418, 422, 428, 429, 451, 499]),
+        (BUT_T1, &[408, 500, 501, 502, 503, 504, 511, 599]),
+        (ALL, &[400, 402, 405, 406, 409, 411, 412, 413, 415, 417, 418, 422, 428, 429, 451, 499]),
         // Nothing was written, but an answer about the ticket is heeded from whatever request.
         (BUT_ANN, &[401]),
         (BUT_ANNS_T1, &[403, 404, 410]),
@@ -194,4 +194,23 @@ async fn what_is_stored_answers_until_a_write_is_answered_and_not_once_more() {
     assert!(recalls(&house, T1, BEN).await, "it may not have landed yet");
     writer.reply_to("PUT").await.unwrap();
     assert!(!recalls(&house, T1, BEN).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_409_is_a_refusal_or_an_outage_as_its_text_says() {
+    let refused = r#"{"code":"MissingParameter","message":"missing plate\n"}"#;
+    let outage = r#"{"code":"Endpoint_out_of_service","message":"Endpoint_out_of_service"}"#;
+    for (body, kept) in [(refused, true), (outage, false)] {
+        let house = well_read().await;
+        others_get(&house, Say::json(409, body, &[]));
+        let reply = house.write("PUT", T1, ANN, "{}").await;
+        assert_eq!((reply.status, reply.text().as_str()), (409, body));
+        assert_eq!(recalls(&house, T1, BEN).await, kept, "{body}");
+        house.get(T1, BEN).await;
+        assert_eq!(
+            recalls(&house, T1, BEN).await,
+            kept,
+            "{body}: nothing is stored after an outage"
+        );
+    }
 }

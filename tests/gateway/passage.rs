@@ -1,5 +1,6 @@
 //! What is not answered from the store passes through, and nothing about it is changed.
 
+use crate::support::client::request;
 use crate::support::house::ANN;
 use crate::support::house::House;
 use crate::support::upstream::Say;
@@ -219,4 +220,39 @@ async fn the_upstreams_own_path_goes_before_every_other() {
         assert_eq!(house.get(target, ANN).await.status, 200, "{target}");
         assert_eq!(house.upstream.last().start, format!("GET /behind/v9{target} HTTP/1.1"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_get_of_another_path_takes_its_body_with_it_however_it_is_framed() {
+    let house = House::new();
+    house.upstream.always(Say::json(200, "{}", &[]));
+    for (framing, body) in [
+        (("transfer-encoding", "chunked"), "5\r\nhello\r\n0\r\n\r\n"),
+        (("content-length", "5"), "hello"),
+    ] {
+        let mut client = house.client();
+        client.write(request("GET", "/v2/search", &[framing], body)).await;
+        assert_eq!(client.reply_to("GET").await.unwrap().status, 200, "{framing:?}");
+        assert_eq!(house.upstream.last().text(), "hello", "{framing:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_field_that_connection_names_stays_here_on_a_ticket_too() {
+    let house = House::new();
+    let fields = [("authorization", ANN), ("connection", "origin"), ("origin", "https://a")];
+    let reply = house.client().ask("GET", "/v2/support-tickets/t1", &fields).await;
+    assert_eq!((reply.status, house.upstream.last().field("origin")), (200, None));
+    assert!(house.ticket("t1", ANN).await.is_hit(), "nor is it in the key");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_before_the_body_was_read_announces_that_the_connection_ends() {
+    let house = House::new();
+    house.reachable.store(false, std::sync::atomic::Ordering::Relaxed);
+    let mut client = house.client();
+    let fields = [("content-length", "1000000")];
+    client.write(request("POST", "/v2/clients", &fields, "part of it")).await;
+    let reply = client.reply_to("POST").await.unwrap();
+    assert_eq!((reply.status, reply.field("connection")), (502, Some("close")));
 }

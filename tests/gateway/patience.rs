@@ -10,6 +10,7 @@ use crate::support::upstream::Say;
 use crate::support::upstream::id_of;
 use crate::support::wire::Reader;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
@@ -213,5 +214,21 @@ async fn a_passage_whose_client_leaves_ends_upstream_too() {
         drop(client);
         let ended = async { while upstream.more().await {} };
         assert_eq!(timed(ended).await.0, secs(0), "{fields:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_slowly_but_steadily_is_not_taken_for_idle() {
+    let house = House::with(|settings| settings.listen.idle_timeout = secs(2));
+    house.upstream.always(Say::Answer(200, Vec::new(), vec![b'x'; 1 << 20]));
+    let mut client = house.client();
+    client.write(request("GET", "/v2/files/1", &[], "")).await;
+    let mut read = 0;
+    while read < 1 << 20 {
+        pass(1).await;
+        let mut part = Vec::with_capacity(16 * 1024);
+        let some = client.reader.io.read_buf(&mut part).await.unwrap();
+        assert!(some > 0, "cut off after {read} octets");
+        read += some;
     }
 }

@@ -128,7 +128,8 @@ impl World {
             1 => (late, Say::json(500, "{}", &[])),
             2 => (late, Say::RawThenClose(Vec::new())),
             3 => (late, Say::Never),
-            4 => (pause, Say::json(409, "{}", &[]).after(1)),
+            4 => (late, Say::json(409, r#"{"code":"Endpoint_out_of_service"}"#, &[])),
+            5 => return Say::json(409, r#"{"code":"MissingParameter"}"#, &[]),
             _ => (pause, Say::json(200, "{}", &[]).after(1)),
         };
         let world = self.clone();
@@ -235,7 +236,11 @@ impl Visitor {
             Duration::from_millis(self.rng.choice([400_000, 400_000, 400_000, 3_000, 1]).unwrap());
         self.client.write(request(method, target, fields, body)).await;
         if let Ok(reply) = timeout(patience, self.client.reply_to(method)).await {
-            return Some(reply.expect("a reply"));
+            let reply = reply.expect("a reply");
+            if reply.field("connection") == Some("close") {
+                self.client = self.house.client();
+            }
+            return Some(reply);
         }
         self.client = self.house.client();
         None
