@@ -3,9 +3,9 @@
 //! One pool serves requests that may be sent again; one keeps connections for a second only, for
 //! those that may not; one keeps none, for the second try.
 
+use crate::upstream::body::RequestBody;
 use crate::upstream::failure;
 use crate::upstream::failure::Failure;
-use crate::upstream::request::RequestBody;
 use crate::upstream::sender::Broken;
 use crate::upstream::sender::Lane;
 use crate::upstream::sender::Sender;

@@ -1,6 +1,7 @@
 //! Floor 5: whom we ask. One upstream, over pooled HTTP/1.1 connections.
 
 pub mod failure;
+pub mod body;
 pub mod request;
 pub mod sender;
 pub mod wire;

@@ -1,8 +1,8 @@
 //! The one place where the world behind the gateway can be swapped for another.
 
 use crate::policy::retry::Trace;
+use crate::upstream::body::RequestBody;
 use crate::upstream::failure::Failure;
-use crate::upstream::request::RequestBody;
 use http::Request;
 use http::Response;
 use hyper::body::Incoming;

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::sleep;
-use verifik_gateway::upstream::request::RequestBody;
+use verifik_gateway::upstream::body::RequestBody;
 use verifik_gateway::upstream::sender::Broken;
 use verifik_gateway::upstream::sender::Lane;
 use verifik_gateway::upstream::sender::Sender;
