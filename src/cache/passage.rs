@@ -161,6 +161,10 @@ impl Cache {
             StatusCode::CONFLICT => wake.is_armed(),
             _ => false,
         };
+        // First what the status says: the text may never come whole.
+        if let Some(subject) = &subject {
+            self.heed(subject, head.status, None);
+        }
         let body = if telling && !asked_for_head {
             attempt::read(incoming, REFUSAL_BYTES, patience).await?
         } else {
@@ -171,8 +175,8 @@ impl Cache {
             HeardBody::Long(_) => None,
         };
         wake.answered(head.status, meaning);
-        if let Some(subject) = &subject {
-            self.heed(subject, head.status, meaning);
+        if let Some(subject) = subject.filter(|_| meaning.is_some()) {
+            self.heed(&subject, head.status, meaning);
         }
         Ok(Box::new(Answer {
             status: head.status,

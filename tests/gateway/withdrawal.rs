@@ -118,3 +118,13 @@ async fn a_credential_that_is_accepted_again_is_served_from_memory_again() {
     assert!(!recalls(&house, T1, ANN).await);
     assert!(recalls(&house, T1, ANN).await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_403_is_heeded_even_if_its_text_breaks_off() {
+    let house = well_read().await;
+    let cut = "HTTP/1.1 403 Forbidden\r\ncontent-length: 100\r\n\r\n{";
+    others_get(&house, Say::RawThenClose(cut.into()));
+    assert_eq!(house.get(&format!("{T1}/attachments"), ANN).await.status, 502);
+    assert!(!recalls(&house, T1, ANN).await);
+    assert!(recalls(&house, T1, BEN).await);
+}
