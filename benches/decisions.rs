@@ -13,6 +13,7 @@ use verifik_gateway::api::answer;
 use verifik_gateway::api::answer::Meaning;
 use verifik_gateway::api::answer::TicketState;
 use verifik_gateway::api::route;
+use verifik_gateway::api::route::Kind;
 use verifik_gateway::api::write;
 use verifik_gateway::app::stand_in_ticket::SAMPLE;
 use verifik_gateway::app::stand_in_ticket::SAMPLE_ID;
@@ -20,27 +21,43 @@ use verifik_gateway::base::secret::Secret;
 use verifik_gateway::base::time::Moment;
 use verifik_gateway::base::time::Timestamp;
 use verifik_gateway::fields::cache_control::RequestDirectives;
+use verifik_gateway::fields::cache_control::ResponseDirectives;
+use verifik_gateway::fields::cache_status::ForwardReason;
 use verifik_gateway::fields::framing::Framing;
+use verifik_gateway::fields::vary::Vary;
 use verifik_gateway::policy::admit;
 use verifik_gateway::policy::freshness;
 use verifik_gateway::policy::freshness::Facts;
 use verifik_gateway::policy::freshness::Journey;
 use verifik_gateway::policy::freshness::Lifetimes;
+use verifik_gateway::policy::freshness::Staleness;
+use verifik_gateway::policy::freshness::Timed;
 use verifik_gateway::policy::key::KeySecret;
+use verifik_gateway::policy::lease::Authority;
+use verifik_gateway::policy::lease::Terms;
 use verifik_gateway::policy::order::Turn;
+use verifik_gateway::policy::portion;
+use verifik_gateway::policy::privacy::Privacy;
 use verifik_gateway::policy::reuse;
+use verifik_gateway::policy::reuse::Sight;
 use verifik_gateway::policy::storable::Candidate;
+use verifik_gateway::policy::variant;
 use verifik_gateway::settings::load::load;
 use verifik_gateway::settings::sources::Sources;
+use verifik_gateway::store::leases::Leases;
 use verifik_gateway::store::response::Label;
 use verifik_gateway::store::response::StoredResponse;
 
 const NOW: Timestamp = Timestamp::from_secs(1_000);
 const FACTS: Facts = Facts {
+    asked_at: NOW,
     received_at: NOW,
     initial_age: Duration::ZERO,
     lifetime: Duration::from_secs(15),
     authority_ends: None,
+    stale: Staleness::Forbidden,
+    always_validate: false,
+    negative: false,
 };
 
 fn answer_fields() -> HeaderMap {
@@ -86,8 +103,23 @@ fn on_the_way_in(criterion: &mut Criterion) {
     });
     let asked = RequestDirectives::default();
     criterion.bench_function("plan: reuse", |b| {
-        let stored = Some((FACTS, Turn::new(5)));
-        b.iter(|| reuse::plan(black_box(asked), black_box(stored), Turn::new(4), NOW));
+        let sight = Sight {
+            facts: &FACTS,
+            asked: Turn::new(5),
+            mark: Turn::new(4),
+            authority: Authority::Holds,
+        };
+        let missing = ForwardReason::UriMiss;
+        b.iter(|| reuse::plan(black_box(&asked), black_box(Some(sight)), missing, NOW));
+    });
+    criterion.bench_function("directives and conditions of a request without any", |b| {
+        b.iter(|| (RequestDirectives::read(black_box(&fields)), portion::concerns(&fields)));
+    });
+    criterion.bench_function("authority of a credential", |b| {
+        let (leases, tag) = (Leases::default(), credential.tag());
+        let terms = Terms { lease: Duration::from_mins(1), grace: Duration::from_mins(10) };
+        leases.prove(tag, Turn::new(5), NOW, terms, NOW);
+        b.iter(|| leases.authority(black_box(tag), terms, NOW));
     });
 }
 
@@ -98,6 +130,8 @@ fn on_the_way_out(criterion: &mut Criterion) {
         settled: Duration::from_mins(10),
         not_found: Duration::from_secs(10),
         max: Duration::from_hours(1),
+        while_revalidate: Duration::from_secs(30),
+        if_error: Duration::from_mins(10),
     };
     let journey = Journey { asked_at: NOW, received: Moment { now: NOW, ..Moment::default() } };
     let meaning = Meaning::Ticket(TicketState::Open);
@@ -107,18 +141,43 @@ fn on_the_way_out(criterion: &mut Criterion) {
     });
     criterion.bench_function("facts and admission", |b| {
         b.iter(|| {
-            let facts = freshness::facts(meaning, &fields, journey, None, &lifetimes, 0.5);
-            let framing = Framing::Announced;
-            let answer = Candidate { meaning, status: StatusCode::OK, fields: &fields, framing };
-            admit::admit(black_box(answer), asked, &facts)
+            let said = ResponseDirectives::read(black_box(&fields));
+            let timed = Timed {
+                meaning: Some(meaning),
+                status: StatusCode::OK,
+                fields: &fields,
+                journey,
+                privacy: Privacy::Private,
+            };
+            let facts = freshness::facts(&timed, &said, None, &lifetimes, 0.5);
+            let nominated = variant::nominated(Kind::Ticket, Vary::read(&fields));
+            let answer = Candidate {
+                meaning: Some(meaning),
+                status: StatusCode::OK,
+                fields: &fields,
+                said: &said,
+                nominated: &nominated,
+                framing: Framing::Announced,
+                privacy: Privacy::Private,
+                cookies: false,
+            };
+            admit::admit(&answer, &asked, &facts, || false)
         });
     });
     let secret = KeySecret::new(Secret::new([7; 32]));
     let key = secret.key(&secret.credential(b"t"), "ticket", "/t/1", None, &HeaderMap::new());
-    let label =
-        Label { key, asked: Turn::new(1), facts: FACTS, status: StatusCode::OK, negative: false };
+    let label = Label {
+        key,
+        asked: Turn::new(1),
+        facts: FACTS,
+        status: StatusCode::OK,
+        own_tag: false,
+        variant: None,
+    };
     criterion.bench_function("copying a response to store it", |b| {
-        b.iter(|| StoredResponse::new(label, &fields, black_box(SAMPLE.as_bytes())).is_ok());
+        b.iter(|| {
+            StoredResponse::new(label.clone(), &fields, black_box(SAMPLE.as_bytes())).is_ok()
+        });
     });
     let stored = StoredResponse::new(label, &fields, SAMPLE.as_bytes()).ok().unwrap();
     criterion.bench_function("fields and body of a stored response", |b| {

@@ -28,10 +28,13 @@
 //! 2. [`serve::gateway`] has the head read ([`serve::message`]; what cannot be proxied is refused),
 //!    replaces the credential by its hash, and makes an [`policy::inquiry::Inquiry`].
 //! 3. [`cache::exchange`] conducts.
-//! 4. [`store::memory`] looks up, and names the newest mark over the key.
-//! 5. [`policy::reuse`] plans: reuse or forward, with the reason.
-//! 6. [`cache::collapse`] joins the forward under way for this key and mark, or starts one as a task.
-//! 7. [`upstream::attempt`] asks, within its deadlines, perhaps again.
+//! 4. [`store::memory`] looks up, and names the newest mark over the key; [`store::leases`] says how far
+//!    the credential is believed in.
+//! 5. [`policy::reuse`] plans: reuse, reuse and validate, prove, forward or refuse, with the reason.
+//! 6. [`cache::collapse`] joins the forward under way for this key and mark, or starts one as a task
+//!    ([`cache::forward`]); where the credential's lease has lapsed, [`cache::proof`] a probe first.
+//! 7. [`upstream::attempt`] asks, on the conditions that [`fields::validation`] makes of what is
+//!    stored, within its deadlines, perhaps again.
 //! 8. [`cache::landing`] has [`policy::admit`] say what follows, and carries it out.
 //! 9. [`serve::reply`] writes the answer with `Age` and `Cache-Status`; back in the gateway one
 //!    access line is written.
@@ -44,6 +47,12 @@
 //! Invalidation is a mark compared with when the answer was asked for. Forwards and marks share
 //! one order ([`policy::order::Turn`]): a response asked for before the newest mark over its key is
 //! not reused, a forward begun before a mark is neither stored past it nor joined after it.
+//!
+//! # Leases
+//!
+//! Nothing of a credential is reused for longer than one lease after the sending of the last forward
+//! that proved it good ([`policy::lease`]). Two thirds through, a hit sends a probe in the
+//! background; past the end, would-be hits wait for one.
 //!
 //! # Where this departs from the design, and why
 //!
@@ -63,6 +72,17 @@
 //! - A 403 or 410 invalidates as of when it is heard, like a 401; only a not-found, which may itself
 //!   be stored, as of when it was asked for.
 //! - Of two answers to one key the one asked for later stays, whichever comes first.
+//! - What `Vary` nominates is compared variant by variant under one key, as keyed hashes, rather than
+//!   made part of the key: a look-up then needs no second one.
+//! - The default `stale_while_revalidate` is not for what has no lifetime (`max-age=0`, or a setting of
+//!   zero) nor for opaque resources, which follow RFC 9111 alone; `stale_if_error` is for both.
+//! - A bare not-found proves nothing about its credential, yet one that has nothing else is
+//!   answered from memory: for one lease from when it was asked for, unless the credential was
+//!   called dead.
+//! - An answer of an opaque resource that may not be stored goes to its asker alone (RFC 9111 section
+//!   4), so those who waited each forward; of a ticket everything that can differ is in the key.
+//! - 103 (Early Hints) is heard and dropped like any 1xx: hyper's server cannot send one.
+//! - What a mark covers is not used for validation either; it is asked for whole.
 //!
 //! What is not there yet, `verifik-gateway check` says key by key.
 

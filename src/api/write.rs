@@ -8,6 +8,8 @@ use crate::api::answer::Standing;
 use crate::api::answer::standing;
 use crate::api::route::Kind;
 use crate::api::route::Resource;
+use crate::api::route::Route;
+use crate::api::route::route;
 use crate::api::route::ticket_templates;
 use crate::fields::path::tidied;
 use http::Method;
@@ -29,6 +31,13 @@ pub enum Touched {
     EveryTicketOfCredential,
     /// What the credential of the request is good for.
     Credential,
+    /// One thing of an opaque resource, for every credential.
+    Thing {
+        /// The resource's name.
+        resource: Box<str>,
+        /// Which thing.
+        id: Box<str>,
+    },
 }
 
 /// The tickets that a body lists.
@@ -54,12 +63,21 @@ pub enum Aftermath {
 
 /// Says what a request may change, from its method and its path without the query.
 ///
-/// Resources of other kinds than [`Kind::Ticket`] play no part.
+/// Of an opaque resource exactly the thing that the path names (RFC 9111 section 4.4): nothing more
+/// is known of its API. Where a write touches tickets too, these are what is said here; the thing
+/// is the caller's to add.
 pub fn touched(resources: &[Resource], method: &Method, path: &str) -> Touched {
     // Named one by one: `Method::is_safe` knows more methods than the upstream may.
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE) {
         return Touched::Nothing;
     }
+    match of_tickets(resources, method, path) {
+        Touched::Nothing => opaque_thing(resources, path).unwrap_or(Touched::Nothing),
+        touched => touched,
+    }
+}
+
+fn of_tickets(resources: &[Resource], method: &Method, path: &str) -> Touched {
     let tidied = tidied(path);
     let folded = tidied.to_ascii_lowercase();
     if let Some(touched) = beside_tickets(&folded) {
@@ -69,10 +87,14 @@ pub fn touched(resources: &[Resource], method: &Method, path: &str) -> Touched {
     if let Some(below) = exact {
         return in_tickets(method, below);
     }
-    match below_tickets(resources, &folded, str::eq_ignore_ascii_case) {
-        Some(below) => in_tickets(method, below).whichever_ticket(),
-        None => Touched::Nothing,
-    }
+    let below = below_tickets(resources, &folded, str::eq_ignore_ascii_case);
+    below.map_or(Touched::Nothing, |below| in_tickets(method, below).whichever_ticket())
+}
+
+fn opaque_thing(resources: &[Resource], path: &str) -> Option<Touched> {
+    let Route::Resource { index, id } = route(resources, path) else { return None };
+    let resource = resources.get(index).filter(|resource| resource.kind == Kind::Opaque)?;
+    Some(Touched::Thing { resource: resource.name.clone(), id: id.into() })
 }
 
 /// Bytes that a list of ids may have; a longer body need not be kept to be read.
@@ -104,7 +126,13 @@ pub fn aftermath_of_conflict(told: Meaning) -> Aftermath {
     }
 }
 
-/// Says from the status of its answer what a write leaves behind.
+/// What a write to an opaque resource leaves behind: RFC 9111 section 4.4 has it that an error
+/// changes nothing.
+pub fn aftermath_of_opaque(status: StatusCode) -> Aftermath {
+    if status.as_u16() < 400 { Aftermath::Applied } else { Aftermath::Refused }
+}
+
+/// Says from the status of its answer what a write to a ticket leaves behind.
 pub fn aftermath(status: StatusCode) -> Aftermath {
     match standing(status) {
         Standing::Outage => Aftermath::Unknown,
@@ -219,6 +247,7 @@ mod tests {
     #[test]
     fn a_write_touches_what_the_api_would_change() {
         let ticket = || Touched::Ticket("aB-1".to_owned());
+        let project = || Touched::Thing { resource: "some".into(), id: "aB-1".into() };
         let rows = [
             ("PUT", "/v2/support-tickets/aB-1", ticket()),
             ("PUT", "/support-tickets/aB-1", ticket()),
@@ -249,7 +278,11 @@ mod tests {
             ("POST", "/v2/auth//Renew-and-Revoke/", Touched::Credential),
             ("PUT", "/v2/client-settings/aB-1", Touched::Credential),
             ("PATCH", "/client-settings/aB-1", Touched::Credential),
-            ("POST", "/v2/projects/aB-1", Touched::Nothing),
+            ("POST", "/v2/projects/aB-1", project()),
+            ("QUERY", "/v2/projects/aB-1", project()),
+            ("GET", "/v2/projects/aB-1", Touched::Nothing),
+            ("POST", "/projects/aB-1", Touched::Nothing),
+            ("POST", "/v2/projects/aB-1/x", Touched::Nothing),
             ("POST", "/v2/auth/session", Touched::Nothing),
             ("PUT", "/v2/attachments-of/x", Touched::Nothing),
             ("PUT", "/v2/support-ticketsx/aB-1", Touched::Nothing),

@@ -3,11 +3,12 @@
 use crate::base::draw;
 use crate::base::draw::Draw;
 use crate::base::time::Clock;
+use crate::cache::apart::Apart;
 use crate::cache::collapse::Forwards;
-use crate::cache::exchange::Cache;
-use crate::cache::long::LongAnswers;
+use crate::cache::state::Cache;
 use crate::policy::freshness::Lifetimes;
 use crate::policy::key::KeySecret;
+use crate::policy::lease::Terms;
 use crate::policy::rules::Access;
 use crate::policy::rules::Deadlines;
 use crate::policy::rules::Rules;
@@ -16,6 +17,7 @@ use crate::serve::listener::Door;
 use crate::serve::patience::Limits;
 use crate::settings::model;
 use crate::settings::model::Settings;
+use crate::store::leases::Leases;
 use crate::store::memory::Store;
 use crate::upstream::client::ConnectionLimits;
 use crate::upstream::client::PooledClient;
@@ -110,6 +112,7 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
         body_patience: listen.header_timeout,
         cache: Arc::new(Cache {
             store: store(settings),
+            leases: Leases::default(),
             sender: world.sender,
             keys: world.keys,
             base: base(&settings.upstream.url),
@@ -117,7 +120,8 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
             clock: world.clock,
             draw: world.draw,
             forwards: Forwards::default(),
-            long: LongAnswers::default(),
+            probes: Forwards::default(),
+            apart: Apart::default(),
         }),
     };
     Door {
@@ -131,15 +135,11 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
 
 /// What the settings mean for decisions.
 fn rules(settings: &Settings) -> Rules {
-    let lifetimes = &settings.lifetimes;
+    let leases = &settings.lifetimes;
     Rules {
         resources: settings.resources.clone(),
-        lifetimes: Lifetimes {
-            open: lifetimes.open,
-            settled: lifetimes.settled,
-            not_found: lifetimes.not_found,
-            max: lifetimes.max,
-        },
+        lifetimes: lifetimes(settings),
+        lease: Terms { lease: leases.lease, grace: leases.lease_grace },
         client_directives: settings.cache.client_directives,
         max_stored_body: settings.cache.max_stored_body,
         max_target_bytes: settings.listen.max_target_bytes,
@@ -159,10 +159,21 @@ fn rules(settings: &Settings) -> Rules {
     }
 }
 
-fn store(settings: &Settings) -> Store {
+fn lifetimes(settings: &Settings) -> Lifetimes {
     let lifetimes = &settings.lifetimes;
-    // Stale use comes with a later release, but a mark must outlive whatever may be stored.
-    let retention = lifetimes.max.saturating_add(lifetimes.stale_if_error);
+    Lifetimes {
+        open: lifetimes.open,
+        settled: lifetimes.settled,
+        not_found: lifetimes.not_found,
+        max: lifetimes.max,
+        while_revalidate: lifetimes.stale_while_revalidate,
+        if_error: lifetimes.stale_if_error,
+    }
+}
+
+fn store(settings: &Settings) -> Store {
+    // A mark must outlive whatever may be stored.
+    let retention = lifetimes(settings).retention();
     Store::new(settings.cache.memory, retention, settings.upstream.total_timeout)
 }
 

@@ -19,6 +19,8 @@ pub struct Step {
     pub id: &'static str,
     /// What follows `Bearer`.
     pub token: &'static str,
+    /// A further field of the request.
+    pub field: Option<(&'static str, &'static str)>,
     /// A write's JSON; empty for a read.
     pub body: &'static str,
     /// What every one of them must be answered.
@@ -41,6 +43,7 @@ const READ: Step = Step {
     method: "GET",
     id: "support_ticket_123456789",
     token: "ana",
+    field: None,
     body: "",
     status: StatusCode::OK,
     cache: HIT,
@@ -49,7 +52,7 @@ const READ: Step = Step {
 };
 
 /// The steps in their order. Each builds on what those before it have left in the store.
-pub const STEPS: [Step; 10] = [
+pub const STEPS: [Step; 12] = [
     Step {
         told: "A ticket nobody has read yet: a miss. The API is asked, its answer stored.",
         cache: MISS,
@@ -57,6 +60,20 @@ pub const STEPS: [Step; 10] = [
         ..READ
     },
     READ,
+    Step {
+        told: "Asked only for what is new to it: a 304 without a body, from memory.",
+        field: Some(("if-none-match", "*")),
+        status: StatusCode::NOT_MODIFIED,
+        shows: "",
+        ..READ
+    },
+    Step {
+        told: "A client that wants it from the API gets it from there.",
+        field: Some(("cache-control", "no-cache")),
+        cache: &["; fwd=request"],
+        calls: 1,
+        ..READ
+    },
     Step {
         told: "A ticket that does not exist: the API says so, and that is stored too.",
         id: "missing_1",
@@ -146,12 +163,15 @@ impl Step {
         calls: u64,
         told: &mut impl Write,
     ) -> io::Result<()> {
-        let Self { clients, method, id, token, .. } = self;
+        let Self { clients, method, id, token, field, .. } = self;
         let times = if *clients > 1 { format!("{clients} x ") } else { String::new() };
         let status = answers.first().map_or(0, |answer| answer.status.as_u16());
         let millis = took.as_secs_f64() * 1_000.0;
         write!(told, "    {times}{method} {id} as {token}: {status} in {millis:.1} ms; ")?;
         writeln!(told, "upstream calls: {calls}")?;
+        if let Some((name, value)) = field {
+            writeln!(told, "    with {name}: {value}")?;
+        }
         let mut alike = BTreeMap::<&str, usize>::new();
         for answer in answers {
             *alike.entry(&answer.cache).or_default() += 1;

@@ -85,12 +85,16 @@ impl Walk {
     }
 
     fn request(&self, step: &Step) -> http::Result<Request<Full<Bytes>>> {
-        Request::builder()
+        let request = Request::builder()
             .method(step.method)
             .uri(format!("http://{}{TICKETS}/{}", self.gateway, step.id))
             .header(header::AUTHORIZATION, format!("Bearer {}", step.token))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::from(step.body))
+            .header(header::CONTENT_TYPE, "application/json");
+        let request = match step.field {
+            Some((name, value)) => request.header(name, value),
+            None => request,
+        };
+        request.body(Full::from(step.body))
     }
 
     fn sum_up(&self, told: &mut impl Write) -> io::Result<()> {

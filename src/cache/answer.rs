@@ -4,11 +4,15 @@ use crate::base::time::Timestamp;
 use crate::fields::cache_status;
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::Handling;
+use crate::policy::portion;
+use crate::policy::portion::Portion;
+use crate::policy::reuse::StandIn;
 use crate::store::response::StoredResponse;
 use crate::upstream::failure::Failure;
 use crate::upstream::streamed::Streamed;
 use bytes::Bytes;
 use http::HeaderMap;
+use http::Method;
 use http::StatusCode;
 use hyper::ext::ReasonPhrase;
 use std::time::Duration;
@@ -25,6 +29,8 @@ pub struct Answer {
     pub body: AnswerBody,
     /// Its age, if it comes from the store.
     pub age: Option<Duration>,
+    /// Whether it is what is stored: the client's conditions and range are answered from it here.
+    pub is_stored: bool,
     /// How it came to be.
     pub how: CacheStatus,
 }
@@ -35,6 +41,8 @@ pub enum AnswerBody {
     Whole(Bytes),
     /// As it comes from the upstream.
     Streamed(Streamed),
+    /// The upstream was asked for none: its answer to a HEAD.
+    Unsent,
 }
 
 /// How an exchange ends.
@@ -63,15 +71,57 @@ impl Answer {
             fields: stored.fields(ADDED_FIELDS),
             body: AnswerBody::Whole(stored.body()),
             age: Some(age),
+            is_stored: true,
             how: CacheStatus {
                 handling: Handling::Hit { ttl },
                 stored: false,
                 collapsed: false,
-                detail: stored.negative.then_some("not-found"),
+                detail: stored.facts.negative.then_some("not-found"),
             },
+        }
+    }
+
+    /// The answer that a stored response is in the place of a failure. `failed`: how the request
+    /// was handled until then.
+    pub fn in_place(
+        stored: &StoredResponse,
+        why: StandIn,
+        failed: CacheStatus,
+        now: Timestamp,
+    ) -> Self {
+        let answer = Self::from_store(stored, now);
+        let left = answer.age.map(|age| cache_status::ttl(stored.facts.lifetime, age));
+        let handling = match failed.handling {
+            Handling::Forward { reason, status, .. } => {
+                Handling::Forward { reason, status, ttl: left }
+            }
+            handling => handling,
+        };
+        let how = CacheStatus { handling, detail: Some(why.as_str()), ..failed };
+        Self { how, ..answer }
+    }
+
+    /// As much of the answer as a client asks for that has conditions or wants a range (RFC 9110
+    /// sections 13 and 14).
+    #[must_use]
+    pub fn portioned(self, method: &Method, asked: &HeaderMap) -> Self {
+        let AnswerBody::Whole(body) = &self.body else { return self };
+        if !self.is_stored {
+            return self;
+        }
+        let (body, length) = (body.clone(), u64::try_from(body.len()).unwrap_or(u64::MAX));
+        let portion = portion::portion(method, self.status, asked, &self.fields, length);
+        if portion == Portion::Whole {
+            return self;
+        }
+        Self {
+            status: portion.status(self.status),
+            fields: portion.fields(self.fields, length),
+            body: AnswerBody::Whole(portion.content(body)),
+            ..self
         }
     }
 }
 
-/// `Age`, `Cache-Status`, `Date` and `Content-Length` may be added to what is stored.
+/// `Age`, `Cache-Status`, `Content-Length` and a `Content-Range` may be added to what is stored.
 const ADDED_FIELDS: usize = 4;

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 
 /// The forwards under way that may be joined, by what they ask.
@@ -24,22 +26,39 @@ pub struct Joined<V> {
     pub collapsed: bool,
 }
 
+/// Which forwards under way an asker may join.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Boarding {
+    /// Any.
+    Any,
+    /// One that is not sent yet: its answer will have been asked for after the asker came.
+    Unsent,
+}
+
 /// Those who wait for a forward, as the forward sees them.
 pub struct Waiters<K: Eq + Hash, V> {
-    announce: Arc<watch::Sender<Option<V>>>,
+    flight: Arc<Flight<V>>,
     /// Its place on the list; `None` for a forward that nobody may join.
     place: Option<Place<K, V>>,
+    /// Waits as long as the forward lasts, if it is to be done for nobody in particular.
+    _anybody: Option<watch::Receiver<Option<V>>>,
+}
+
+/// One forward under way.
+struct Flight<V> {
+    announce: watch::Sender<Option<V>>,
+    sent: AtomicBool,
 }
 
 /// Takes the forward off the list when dropped, however its task ends.
 struct Place<K: Eq + Hash, V> {
     open: Arc<Open<K, V>>,
-    /// `None` once it is off the list.
-    key: Option<K>,
+    flight: Arc<Flight<V>>,
+    key: K,
 }
 
 struct Open<K, V> {
-    forwards: Mutex<HashMap<K, Arc<watch::Sender<Option<V>>>>>,
+    forwards: Mutex<HashMap<K, Arc<Flight<V>>>>,
 }
 
 impl<K, V> Default for Forwards<K, V> {
@@ -53,12 +72,17 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Waits for the forward of `key`, beginning it if none is under way.
-    pub async fn join<F>(&self, key: K, forward: impl FnOnce(Waiters<K, V>) -> F) -> Joined<V>
+    /// Waits for the forward of `key`, beginning it if none is under way that may be joined.
+    pub async fn join<F>(
+        &self,
+        key: K,
+        boarding: Boarding,
+        forward: impl FnOnce(Waiters<K, V>) -> F,
+    ) -> Joined<V>
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (outcome, collapsed) = self.board(key, forward);
+        let (outcome, collapsed) = self.board(key, boarding, forward);
         Joined { outcome: landed(outcome).await, collapsed }
     }
 
@@ -67,9 +91,23 @@ where
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (announce, outcome) = watch::channel(None);
-        tokio::spawn(forward(Waiters { announce: Arc::new(announce), place: None }));
+        let (flight, outcome) = Flight::begin();
+        tokio::spawn(forward(Waiters { flight, place: None, _anybody: None }));
         Joined { outcome: landed(outcome).await, collapsed: false }
+    }
+
+    /// Begins a forward that nobody waits for yet, unless one of `key` is under way.
+    pub fn begin<F>(&self, key: K, forward: impl FnOnce(Waiters<K, V>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut forwards = self.open.lock();
+        if !forwards.contains_key(&key) {
+            let (flight, outcome) = Flight::begin();
+            forwards.insert(key.clone(), Arc::clone(&flight));
+            drop(forwards);
+            self.depart(key, flight, Some(outcome), forward);
+        }
     }
 
     /// How many forwards may be joined.
@@ -80,23 +118,37 @@ where
     fn board<F>(
         &self,
         key: K,
+        boarding: Boarding,
         forward: impl FnOnce(Waiters<K, V>) -> F,
     ) -> (watch::Receiver<Option<V>>, bool)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let mut forwards = self.open.lock();
-        if let Some(under_way) = forwards.get(&key) {
-            return (under_way.subscribe(), true);
+        let under_way = forwards.get(&key).filter(|flight| flight.may_be_joined(boarding));
+        if let Some(under_way) = under_way {
+            return (under_way.announce.subscribe(), true);
         }
-        let (announce, outcome) = watch::channel(None);
-        let announce = Arc::new(announce);
-        forwards.insert(key.clone(), Arc::clone(&announce));
+        let (flight, outcome) = Flight::begin();
+        // Whoever comes next joins this one rather than an earlier one.
+        forwards.insert(key.clone(), Arc::clone(&flight));
         // A forward that ends at once takes the lock to leave the list.
         drop(forwards);
-        let place = Some(Place { open: Arc::clone(&self.open), key: Some(key) });
-        tokio::spawn(forward(Waiters { announce, place }));
+        self.depart(key, flight, None, forward);
         (outcome, false)
+    }
+
+    fn depart<F>(
+        &self,
+        key: K,
+        flight: Arc<Flight<V>>,
+        anybody: Option<watch::Receiver<Option<V>>>,
+        forward: impl FnOnce(Waiters<K, V>) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let place = Place { open: Arc::clone(&self.open), flight: Arc::clone(&flight), key };
+        tokio::spawn(forward(Waiters { flight, place: Some(place), _anybody: anybody }));
     }
 }
 
@@ -104,41 +156,65 @@ async fn landed<V: Clone>(mut outcome: watch::Receiver<Option<V>>) -> Option<V> 
     outcome.wait_for(Option::is_some).await.ok().and_then(|value| value.clone())
 }
 
+impl<V> Flight<V> {
+    fn begin() -> (Arc<Self>, watch::Receiver<Option<V>>) {
+        let (announce, outcome) = watch::channel(None);
+        (Arc::new(Self { announce, sent: AtomicBool::new(false) }), outcome)
+    }
+
+    fn may_be_joined(&self, boarding: Boarding) -> bool {
+        boarding == Boarding::Any || !self.sent.load(Ordering::Acquire)
+    }
+}
+
 impl<K: Eq + Hash, V> Waiters<K, V> {
+    /// The forward is sent now: who comes from here on and wants an answer asked for later joins
+    /// it no more.
+    pub fn sent(&self) {
+        // Under the lock, so that nobody is between looking and joining.
+        let _list = self.place.as_ref().map(|place| place.open.lock());
+        self.flight.sent.store(true, Ordering::Release);
+    }
+
     /// Tells everyone the outcome.
     pub fn announce(self, outcome: V) {
         // The forward leaves the list after this, when `self` ends. Whoever boards in between
         // is told at once; whoever boards later finds in the store what was stored before.
-        self.announce.send_replace(Some(outcome));
+        self.flight.announce.send_replace(Some(outcome));
     }
 
     /// Returns when nobody waits any more and nobody can begin to.
     pub async fn all_left(&mut self) {
         loop {
-            self.announce.closed().await;
-            let Some(Place { open, key }) = &mut self.place else { return };
+            self.flight.announce.closed().await;
+            let Some(place) = &self.place else { return };
             // Nobody boards while the list is locked, but someone may have since `closed`.
-            let mut forwards = open.lock();
-            if self.announce.receiver_count() == 0 {
-                if let Some(key) = key.take() {
-                    forwards.remove(&key);
-                }
+            let mut forwards = place.open.lock();
+            if self.flight.announce.receiver_count() == 0 {
+                place.leave(&mut forwards);
                 return;
             }
         }
     }
 }
 
-impl<K: Eq + Hash, V> Drop for Place<K, V> {
-    fn drop(&mut self) {
-        if let Some(key) = self.key.take() {
-            self.open.lock().remove(&key);
+impl<K: Eq + Hash, V> Place<K, V> {
+    /// Takes the forward off the list, unless a later one has its place.
+    fn leave(&self, forwards: &mut HashMap<K, Arc<Flight<V>>>) {
+        if forwards.get(&self.key).is_some_and(|there| Arc::ptr_eq(there, &self.flight)) {
+            forwards.remove(&self.key);
         }
     }
 }
 
+impl<K: Eq + Hash, V> Drop for Place<K, V> {
+    fn drop(&mut self) {
+        self.leave(&mut self.open.lock());
+    }
+}
+
 impl<K, V> Open<K, V> {
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<watch::Sender<Option<V>>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<Flight<V>>>> {
         self.forwards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -147,7 +223,6 @@ impl<K, V> Open<K, V> {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;
-    use std::sync::atomic::Ordering;
     use std::time::Duration;
     use tokio::task::yield_now;
     use tokio::time::sleep;
@@ -168,7 +243,9 @@ mod tests {
         let askers: Vec<_> = (0..1_000)
             .map(|_| {
                 let (forwards, begun) = (Arc::clone(&forwards), Arc::clone(&begun));
-                tokio::spawn(async move { forwards.join("7", |w| slow(begun, w)).await })
+                tokio::spawn(
+                    async move { forwards.join("7", Boarding::Any, |w| slow(begun, w)).await },
+                )
             })
             .collect();
         let mut collapsed = 0;
@@ -188,11 +265,11 @@ mod tests {
         let begun = Arc::new(AtomicUsize::new(0));
         let first = tokio::spawn({
             let (forwards, begun) = (Arc::clone(&forwards), Arc::clone(&begun));
-            async move { forwards.join("7", |w| slow(begun, w)).await }
+            async move { forwards.join("7", Boarding::Any, |w| slow(begun, w)).await }
         });
         yield_now().await;
         first.abort();
-        let second = forwards.join("7", |w| slow(Arc::clone(&begun), w)).await;
+        let second = forwards.join("7", Boarding::Any, |w| slow(Arc::clone(&begun), w)).await;
         assert_eq!((second.outcome, second.collapsed), (Some(42), true));
         assert_eq!(begun.load(Ordering::Relaxed), 1);
     }
@@ -206,7 +283,7 @@ mod tests {
             async move { forwards.alone(|w| slow(begun, w)).await.outcome }
         });
         yield_now().await;
-        let joined = forwards.join("7", |w| slow(Arc::clone(&begun), w)).await;
+        let joined = forwards.join("7", Boarding::Any, |w| slow(Arc::clone(&begun), w)).await;
         assert!(!joined.collapsed);
         assert_eq!((alone.await.unwrap(), begun.load(Ordering::Relaxed)), (Some(42), 2));
     }
@@ -214,11 +291,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_panic_reaches_the_askers_as_no_outcome_and_the_key_is_free_again() {
         let forwards = Forwards::<_, u8>::default();
-        let joined = forwards.join("7", |_waiters| async { panic!("deliberate") }).await;
+        let joined =
+            forwards.join("7", Boarding::Any, |_waiters| async { panic!("deliberate") }).await;
         assert_eq!(joined.outcome, None);
         yield_now().await;
         assert_eq!(forwards.under_way(), 0);
-        let again = forwards.join("7", |w| slow(Arc::default(), w)).await;
+        let again = forwards.join("7", Boarding::Any, |w| slow(Arc::default(), w)).await;
         assert_eq!((again.outcome, again.collapsed), (Some(42), false));
     }
 
@@ -233,7 +311,7 @@ mod tests {
                     waiters.all_left().await;
                     ended.fetch_add(1, Ordering::Relaxed);
                 };
-                forwards.join("7", forward).await.outcome
+                forwards.join("7", Boarding::Any, forward).await.outcome
             })
         };
         let (first, second) = (asker(&forwards), asker(&forwards));
@@ -244,5 +322,67 @@ mod tests {
         second.abort();
         sleep(A_WHILE).await;
         assert_eq!((ended.load(Ordering::Relaxed), forwards.under_way()), (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_wants_an_answer_asked_for_later_joins_only_what_is_not_sent_yet() {
+        /// Waits in line for a while, then is sent and takes a while.
+        async fn queued(begun: Arc<AtomicUsize>, waiters: Waiters<&'static str, u8>) {
+            let number = begun.fetch_add(1, Ordering::Relaxed);
+            sleep(A_WHILE).await;
+            waiters.sent();
+            sleep(A_WHILE).await;
+            waiters.announce(u8::try_from(number).unwrap());
+        }
+        let forwards = Arc::new(Forwards::default());
+        let begun = Arc::new(AtomicUsize::new(0));
+        let asker = |boarding| {
+            let (forwards, begun) = (Arc::clone(&forwards), Arc::clone(&begun));
+            tokio::spawn(async move { forwards.join("7", boarding, |w| queued(begun, w)).await })
+        };
+        // when it comes, in half seconds; which forward it gets; whether it joined that
+        let rows = [
+            (0, Boarding::Any, 0, false),
+            (1, Boarding::Unsent, 0, true),
+            (3, Boarding::Unsent, 1, false),
+            (3, Boarding::Unsent, 1, true),
+            (3, Boarding::Any, 1, true),
+            (6, Boarding::Unsent, 2, false),
+        ];
+        let mut askers = Vec::new();
+        let mut half_seconds = 0;
+        for (comes, boarding, ..) in rows {
+            sleep((comes - half_seconds) * A_WHILE / 2).await;
+            half_seconds = comes;
+            askers.push(asker(boarding));
+            yield_now().await;
+        }
+        for (asker, (comes, boarding, number, collapsed)) in askers.into_iter().zip(rows) {
+            let joined = asker.await.unwrap();
+            let found = (joined.outcome, joined.collapsed);
+            assert_eq!(found, (Some(number), collapsed), "{comes} {boarding:?}");
+        }
+        yield_now().await;
+        assert_eq!(forwards.under_way(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_forward_for_nobody_runs_to_its_end_and_is_begun_once() {
+        let forwards = Arc::new(Forwards::<_, u8>::default());
+        let begun = Arc::new(AtomicUsize::new(0));
+        for _ in 0..3 {
+            let begun = Arc::clone(&begun);
+            forwards.begin("7", |mut waiters: Waiters<_, _>| async move {
+                tokio::select! {
+                    () = waiters.all_left() => panic!("somebody waits: anybody"),
+                    () = sleep(A_WHILE) => begun.fetch_add(1, Ordering::Relaxed),
+                };
+                waiters.announce(42);
+            });
+        }
+        let joined = forwards.join("7", Boarding::Any, |w| slow(Arc::default(), w)).await;
+        assert_eq!((joined.outcome, joined.collapsed), (Some(42), true));
+        yield_now().await;
+        assert_eq!((begun.load(Ordering::Relaxed), forwards.under_way()), (1, 0));
     }
 }

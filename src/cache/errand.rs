@@ -1,6 +1,6 @@
 //! What a forward carries, and what it brings back.
 
-use crate::api::credential;
+use crate::api::route::Kind;
 use crate::base::time::WallTime;
 use crate::cache::answer::Answer;
 use crate::cache::answer::AnswerBody;
@@ -8,20 +8,21 @@ use crate::cache::answer::Ending;
 use crate::fields::cache_control::RequestDirectives;
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::ForwardReason;
-use crate::policy::inquiry::Inquiry;
 use crate::policy::key::Key;
+use crate::policy::key::KeySecret;
 use crate::policy::key::Tag;
+use crate::policy::key::Variant;
+use crate::policy::privacy::Privacy;
 use crate::policy::rules::Rules;
 use crate::policy::storable::NotKept;
 use crate::store::response::StoredResponse;
 use crate::upstream::failure::Failure;
-use crate::upstream::request::TicketRequest;
+use crate::upstream::request;
+use crate::upstream::request::ReadRequest;
 use crate::upstream::streamed::Streamed;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::StatusCode;
-use http::Uri;
-use http::header::AUTHORIZATION;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -30,43 +31,30 @@ use std::sync::PoisonError;
 pub struct Errand {
     /// The rules of the exchange.
     pub rules: Arc<Rules>,
+    /// What kind of resource is read.
+    pub kind: Kind,
+    /// Whether it may be asked for again after a failure.
+    pub retry: bool,
+    /// Whether its cookies may be stored.
+    pub cookies: bool,
+    /// Whether only the asker may have the answer.
+    pub privacy: Privacy,
     /// The id asked for.
     pub id: Box<str>,
     /// Under which the answer would be stored.
     pub key: Key,
     /// Whose it would be.
     pub credential: Tag,
-    /// The ticket.
-    pub ticket: Tag,
+    /// What it would be of.
+    pub thing: Tag,
     /// What the client said about storing.
     pub directives: RequestDirectives,
     /// When the credential ends, by its own word.
     pub credential_ends: Option<WallTime>,
     /// What is sent.
-    pub request: TicketRequest,
-}
-
-impl Errand {
-    /// Packs what is needed of a request.
-    pub fn new(
-        rules: &Arc<Rules>,
-        inquiry: &Inquiry<'_>,
-        ticket: Tag,
-        uri: Uri,
-        fields: &HeaderMap,
-    ) -> Self {
-        let authorization = fields.get(AUTHORIZATION);
-        Self {
-            rules: Arc::clone(rules),
-            id: inquiry.id.into(),
-            key: inquiry.key,
-            credential: inquiry.credential.tag(),
-            ticket,
-            directives: inquiry.directives,
-            credential_ends: authorization.and_then(|value| credential::expiry(value.as_bytes())),
-            request: TicketRequest::new(uri, fields),
-        }
-    }
+    pub request: ReadRequest,
+    /// Whether that holds the client's own conditions, so that there is no room for ours.
+    pub verbatim: bool,
 }
 
 /// The outcome of a forward, as every waiter receives it.
@@ -82,18 +70,41 @@ pub enum Landed {
     Failed(Failure),
 }
 
+/// The outcome of a probe, as those who wait for it receive it.
+#[derive(Clone)]
+pub struct Probed {
+    /// That of the forward that proved something, or nothing.
+    pub landed: Landed,
+    /// Whether a forward of another asker's served as the probe.
+    pub collapsed: bool,
+}
+
 /// An answer that was read whole.
 pub struct Fetched {
     /// Its status.
     pub status: StatusCode,
     /// Its end-to-end fields.
     pub fields: HeaderMap,
-    /// Its body.
-    pub body: Bytes,
+    /// Its body; `None` where none was asked for.
+    pub body: Option<Bytes>,
+    /// The status that the upstream told: another one where it was asked to validate.
+    pub told: StatusCode,
     /// Whether it is stored now.
     pub kept: Result<(), NotKept>,
-    /// Whether those who asked with other request fields may have it too.
-    pub shared: bool,
+    /// Whether what is stored may stand in for it.
+    pub failing: bool,
+    /// Who may have it besides the first asker.
+    pub audience: Audience,
+}
+
+/// Who may have an answer that somebody else asked for under the same key.
+pub enum Audience {
+    /// Everyone.
+    Everyone,
+    /// Whoever has the same of what it varies on.
+    Alike(Box<Variant>),
+    /// Nobody.
+    Nobody,
 }
 
 /// An answer that is still coming, on its way to the one who takes it.
@@ -106,32 +117,59 @@ pub struct Handoff {
     pub body: Mutex<Option<Streamed>>,
 }
 
-impl Landed {
-    /// Whether someone who merely waited may have this outcome.
-    pub fn is_for_everyone(&self) -> bool {
-        match self {
-            Self::Found(_) | Self::Failed(_) => true,
-            Self::Answer(fetched) => fetched.shared,
-            Self::Long(_) => false,
+/// Whether someone who merely waited may have the outcome.
+pub enum Share {
+    /// Yes.
+    Yes,
+    /// Not this one: it varies, and who waited belongs to those who have this of it.
+    OfOthers(Key),
+    /// Not this one, nor that of anybody else.
+    No,
+}
+
+impl Errand {
+    /// Whether the answer may be one to this asker's own wish, and not what others would be told.
+    pub fn is_particular(&self) -> bool {
+        let fields = self.request.fields();
+        let conditional = || request::ANSWERED_THERE.iter().any(|name| fields.contains_key(name));
+        self.verbatim || self.directives.no_store || self.request.is_head() || conditional()
+    }
+
+    /// What the waiter with this errand has of an outcome.
+    pub fn share(&self, landed: &Landed, keys: &KeySecret) -> Share {
+        match landed {
+            Landed::Failed(_) => Share::Yes,
+            Landed::Long(_) => Share::No,
+            Landed::Found(stored) => self.share_of(stored.variant.as_deref(), keys),
+            Landed::Answer(fetched) => match &fetched.audience {
+                Audience::Everyone => Share::Yes,
+                Audience::Alike(variant) => self.share_of(Some(variant), keys),
+                Audience::Nobody => Share::No,
+            },
         }
+    }
+
+    fn share_of(&self, variant: Option<&Variant>, keys: &KeySecret) -> Share {
+        let Some(variant) = variant else { return Share::Yes };
+        let own = keys.selecting(&variant.names, self.request.fields());
+        if own == variant.values { Share::Yes } else { Share::OfOthers(own) }
     }
 }
 
 impl Fetched {
-    /// The answer, to someone who asked for `reason` and perhaps only waited.
-    pub fn answer(&self, reason: ForwardReason, collapsed: bool) -> Answer {
-        let forwarded = CacheStatus::forwarded(reason, Some(self.status.as_u16()));
+    /// The answer, to someone for whom it was come by like this.
+    pub fn answer(&self, how: CacheStatus) -> Answer {
         Answer {
             status: self.status,
             reason: None,
             fields: self.fields.clone(),
-            body: AnswerBody::Whole(self.body.clone()),
+            body: self.body.clone().map_or(AnswerBody::Unsent, AnswerBody::Whole),
             age: None,
+            is_stored: self.kept.is_ok(),
             how: CacheStatus {
                 stored: self.kept.is_ok(),
-                collapsed,
-                detail: self.kept.err().map(NotKept::as_str),
-                ..forwarded
+                detail: self.kept.err().map(NotKept::as_str).or(how.detail),
+                ..how
             },
         }
     }
@@ -152,6 +190,7 @@ impl Handoff {
             fields: self.fields.clone(),
             body: AnswerBody::Streamed(body),
             age: None,
+            is_stored: false,
             how,
         }))
     }

@@ -1,62 +1,45 @@
 //! A read of a resource, from the look-up to the answer. The one function that conducts is
 //! [`Cache::answer`]; its lines are the files of the day in the life.
 
-use crate::base::draw::Draw;
-use crate::base::time::Clock;
+use crate::api::credential;
+use crate::api::route::Kind;
 use crate::base::time::Timestamp;
 use crate::cache::answer::Answer;
 use crate::cache::answer::Ending;
-use crate::cache::collapse::Forwards;
-use crate::cache::collapse::Waiters;
 use crate::cache::errand::Errand;
-use crate::cache::errand::Landed;
-use crate::cache::landing::Ground;
-use crate::cache::long::LongAnswers;
+use crate::cache::forward::Sharing;
+use crate::cache::forward::Way;
+use crate::cache::state::Cache;
+use crate::cache::state::Seen;
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::ForwardReason;
 use crate::policy::inquiry::Inquiry;
-use crate::policy::key::Key;
-use crate::policy::key::KeySecret;
-use crate::policy::order::Turn;
 use crate::policy::reuse;
+use crate::policy::reuse::Besides;
 use crate::policy::reuse::Plan;
+use crate::policy::reuse::StandIn;
 use crate::policy::rules::Rules;
-use crate::store::memory::Store;
-use crate::upstream::attempt;
 use crate::upstream::failure::Failure;
-use crate::upstream::queue::Places;
-use crate::upstream::request::Base;
-use crate::upstream::sender::Sender;
+use crate::upstream::request;
+use crate::upstream::request::ReadRequest;
 use http::HeaderMap;
+use http::Method;
+use http::header::AUTHORIZATION;
 use http::uri::PathAndQuery;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::timeout;
-use tracing::error;
-use tracing::warn;
 
-/// The cache: what is remembered, whom to ask, and the forwards under way.
-pub struct Cache {
-    /// What is remembered.
-    pub store: Store,
-    /// Whom to ask.
-    pub sender: Arc<dyn Sender>,
-    /// Where they are.
-    pub base: Base,
-    /// Under which keys are made.
-    pub keys: KeySecret,
-    /// How many forwards may be under way.
-    pub places: Places,
-    /// What time it is.
-    pub clock: Clock,
-    /// For the jitter of lifetimes.
-    pub draw: Draw,
-    /// The forwards that may be joined. A mark is part of what they are joined by, so nobody who
-    /// asks after it joins a forward begun before.
-    pub forwards: Forwards<(Key, Turn), Landed>,
-    /// The keys that are not collapsed for now.
-    pub long: LongAnswers,
+/// A read, as it came.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// The rules of the exchange.
+    pub rules: &'a Arc<Rules>,
+    /// What is asked.
+    pub inquiry: &'a Inquiry<'a>,
+    /// The path and query.
+    pub target: &'a PathAndQuery,
+    /// The client's fields.
+    pub fields: &'a HeaderMap,
 }
 
 /// An answer now or later. Hits are `Now`: they wait for nothing and cost no task.
@@ -69,153 +52,146 @@ pub enum Step {
     Now(Answer),
     /// After a forward.
     Later(Pin<Box<dyn Future<Output = Ending> + Send>>),
-}
-
-/// Whether a forward may be shared with others who ask the same.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Sharing {
-    Shared,
-    Alone,
+    /// Not at all: the client wanted nothing asked, and nothing stored will do.
+    Refused,
 }
 
 impl Cache {
     /// Answers a read.
-    pub fn answer(
+    pub fn answer(self: &Arc<Self>, asking: &Asking<'_>, now: Timestamp) -> Step {
+        let Asking { rules, inquiry, fields, .. } = *asking;
+        let seen = self.look_up(rules, inquiry, fields, now);
+        let (reason, sharing) =
+            match reuse::plan(&inquiry.directives, seen.sight(), seen.missing(), now) {
+                Plan::Reuse(besides) => {
+                    if let Some(answer) = self.reuse(asking, &seen, besides, now) {
+                        return Step::Now(answer);
+                    }
+                    (ForwardReason::UriMiss, Sharing::Shared)
+                }
+                Plan::Prove => return self.begin(asking, &seen, None),
+                Plan::Forward(reason) => (reason, Sharing::Shared),
+                Plan::ForwardAnew(reason) => (reason, Sharing::Anew),
+                Plan::ForwardAlone(reason) => (reason, Sharing::Alone),
+                Plan::Refuse => return Step::Refused,
+            };
+        self.begin(asking, &seen, Some((reason, sharing)))
+    }
+
+    /// The stored response as an answer; what is to be done besides is begun.
+    fn reuse(
         self: &Arc<Self>,
-        rules: &Arc<Rules>,
-        inquiry: &Inquiry<'_>,
-        target: &PathAndQuery,
-        fields: &HeaderMap,
+        asking: &Asking<'_>,
+        seen: &Seen,
+        besides: Besides,
         now: Timestamp,
-    ) -> Step {
-        let tags = || (inquiry.credential.tag(), self.keys.ticket(inquiry.id));
-        let found = self.store.look_up(&inquiry.key, tags, now);
-        let plan = reuse::plan(inquiry.directives, found.facts(), found.mark, now);
-        let (reason, sharing) = match (plan, found.stored) {
-            (Plan::Reuse, Some(stored)) => return Step::Now(Answer::from_store(&stored, now)),
-            (Plan::Reuse, None) => (ForwardReason::UriMiss, Sharing::Shared),
-            (Plan::Forward(reason), _) => (reason, Sharing::Shared),
-            (Plan::ForwardAlone(reason), _) => (reason, Sharing::Alone),
+    ) -> Option<Answer> {
+        let answer = Answer::from_store(seen.found.stored.as_ref()?, now);
+        let wanted = match besides {
+            // Only the upstream could say what comes of these, and nobody would hear it.
+            _ if Self::is_particular(asking) => false,
+            Besides::Nothing => false,
+            Besides::Validate => true,
+            // One for each lease, whoever claims it.
+            Besides::Prove => {
+                let credential = asking.inquiry.credential.tag();
+                self.leases.claim_probe(credential, asking.rules.lease, now)
+            }
         };
-        let Some(uri) = self.base.uri(target) else {
-            let how = CacheStatus::forwarded(reason, None);
+        if wanted && let Some(errand) = self.errand(asking, Method::GET, false) {
+            let (errand, way) = (Arc::new(errand), self.way(asking, seen, None));
+            if besides == Besides::Prove {
+                self.probe_in_background(errand, way);
+            } else {
+                self.refresh(errand, way);
+            }
+        }
+        Some(answer)
+    }
+
+    /// Begins what takes longer: a forward, or without a reason for one a proof.
+    fn begin(
+        self: &Arc<Self>,
+        asking: &Asking<'_>,
+        seen: &Seen,
+        forward: Option<(ForwardReason, Sharing)>,
+    ) -> Step {
+        let head = asking.inquiry.head && asking.inquiry.resource.kind == Kind::Opaque;
+        let method = if head { Method::HEAD } else { Method::GET };
+        let mut way = self.way(asking, seen, forward);
+        let verbatim = Self::is_verbatim(asking, seen);
+        if head || verbatim || Self::is_particular(asking) {
+            way.sharing = Sharing::Alone;
+        }
+        let Some(errand) = self.errand(asking, method, verbatim) else {
+            let how = CacheStatus::forwarded(way.reason, None);
             let failed = Ending::Failed { failure: Failure::Malformed, how, unread: false };
             return Step::Later(Box::pin(async move { failed }));
         };
-        let ticket = self.keys.ticket(inquiry.id);
-        let errand = Arc::new(Errand::new(rules, inquiry, ticket, uri, fields));
-        Step::Later(Box::pin(Arc::clone(self).fetch(errand, reason, sharing)))
-    }
-
-    async fn fetch(
-        self: Arc<Self>,
-        errand: Arc<Errand>,
-        reason: ForwardReason,
-        sharing: Sharing,
-    ) -> Ending {
-        // Every step of a forward has its own deadline; this one is for what none of them foresaw.
-        let deadlines = &errand.rules.deadlines;
-        let patience = deadlines.place.saturating_add(deadlines.total).saturating_add(MARGIN);
-        let waited = timeout(patience.saturating_mul(2), self.join(&errand, sharing)).await;
-        let (landed, collapsed) = waited.unwrap_or((Landed::Failed(Failure::TotalTimeout), false));
-        let failed = CacheStatus { collapsed, ..CacheStatus::forwarded(reason, None) };
-        match landed {
-            Landed::Found(stored) => {
-                Ending::Answered(Box::new(Answer::from_store(&stored, self.clock.now())))
-            }
-            Landed::Answer(fetched) => {
-                Ending::Answered(Box::new(fetched.answer(reason, collapsed)))
-            }
-            Landed::Long(handoff) => handoff.take(reason),
-            Landed::Failed(failure) => Ending::Failed { failure, how: failed, unread: false },
+        let (cache, errand) = (Arc::clone(self), Arc::new(errand));
+        match forward {
+            Some(_) => Step::Later(Box::pin(cache.fetch(errand, way))),
+            None => Step::Later(Box::pin(cache.prove(errand, way))),
         }
     }
 
-    /// Waits for the outcome of a forward, and whether it was another asker's. Two things send an
-    /// asker round once more: a forward that ended without an outcome is begun again, once; an
-    /// answer that is its first asker's only is asked for anew by each of the others.
-    async fn join(self: &Arc<Self>, errand: &Arc<Errand>, mut sharing: Sharing) -> (Landed, bool) {
-        let mut ended_without = 0;
-        loop {
-            let now = self.clock.now();
-            let forward = |waiters| Arc::clone(self).forward(Arc::clone(errand), sharing, waiters);
-            let joined = if sharing == Sharing::Alone || self.long.holds(&errand.key, now) {
-                self.forwards.alone(forward).await
-            } else {
-                let mark = self.store.mark_over(errand.credential, errand.ticket, now);
-                self.forwards.join((errand.key, mark), forward).await
-            };
-            match joined.outcome {
-                None if ended_without > 0 => {
-                    return (Landed::Failed(Failure::Dropped), joined.collapsed);
-                }
-                None => {
-                    error!("a forward ended without an outcome");
-                    ended_without += 1;
-                }
-                Some(landed) if joined.collapsed && !landed.is_for_everyone() => {
-                    sharing = Sharing::Alone;
-                }
-                Some(landed) => return (landed, joined.collapsed),
-            }
+    fn way(
+        &self,
+        asking: &Asking<'_>,
+        seen: &Seen,
+        forward: Option<(ForwardReason, Sharing)>,
+    ) -> Way {
+        let stored = seen.found.stored.as_ref().and_then(|stored| stored.variant.as_ref());
+        let known = stored.map(|variant| &variant.names).or(seen.found.others.as_ref());
+        let variant = known.map(|names| self.keys.selecting(names, asking.fields));
+        match forward {
+            Some((reason, sharing)) => Way { reason, sharing, variant, detail: None },
+            None => Way {
+                reason: ForwardReason::Stale,
+                sharing: Sharing::Shared,
+                variant,
+                detail: Some(StandIn::Lease.as_str()),
+            },
         }
     }
 
-    /// The forward itself, as a task of its own.
-    async fn forward(
-        self: Arc<Self>,
-        errand: Arc<Errand>,
-        sharing: Sharing,
-        mut waiters: Waiters<(Key, Turn), Landed>,
-    ) {
-        let patience = errand.rules.deadlines.place;
-        // Still queued, it ends with its last waiter; once sent, it runs on and is stored.
-        let place = tokio::select! {
-            place = self.places.take(patience) => place,
-            () = waiters.all_left() => return,
-        };
-        let landed = match place {
-            Ok(_place) => self.ask(&errand, sharing).await,
-            Err(full) => Landed::Failed(full),
-        };
-        waiters.announce(landed);
+    /// Whether a client's own conditions and range go on: only with an opaque resource, and only
+    /// if there is nothing here that could be validated instead.
+    fn is_verbatim(asking: &Asking<'_>, seen: &Seen) -> bool {
+        let opaque = asking.inquiry.resource.kind == Kind::Opaque;
+        let conditional =
+            || request::ANSWERED_HERE.iter().any(|name| asking.fields.contains_key(name));
+        opaque && conditional() && seen.valid().is_none()
     }
 
-    async fn ask(&self, errand: &Errand, sharing: Sharing) -> Landed {
-        if sharing == Sharing::Shared
-            && let Some(found) = self.look_again(errand)
-        {
-            return found;
-        }
-        let turn = self.store.begin();
-        let rules = &errand.rules;
-        let (request, read_whole) = (&errand.request, rules.max_stored_body);
-        let asked = attempt::ask(&*self.sender, request, read_whole, &rules.deadlines, &self.clock);
-        match asked.await {
-            Ok(heard) => {
-                let ground = Ground { store: &self.store, long: &self.long, draw: &self.draw };
-                ground.land(errand, turn, heard)
-            }
-            Err(lost) => {
-                warn!(
-                    failure = lost.failure.as_str(),
-                    cause = lost.cause,
-                    "a read failed upstream"
-                );
-                Landed::Failed(lost.failure)
-            }
-        }
+    /// Whether there are conditions that a cache does not answer, and which go on therefore.
+    fn is_particular(asking: &Asking<'_>) -> bool {
+        let there = || request::ANSWERED_THERE.iter().any(|name| asking.fields.contains_key(name));
+        asking.inquiry.resource.kind == Kind::Opaque && there()
     }
 
-    /// Between an asker's look-up and its place on the list of forwards, the forward before it may
-    /// have landed and left the list.
-    fn look_again(&self, errand: &Errand) -> Option<Landed> {
-        let now = self.clock.now();
-        let found = self.store.look_up(&errand.key, || (errand.credential, errand.ticket), now);
-        let plan = reuse::plan(errand.directives, found.facts(), found.mark, now);
-        found.stored.filter(|_| plan == Plan::Reuse).map(Landed::Found)
+    /// Packs what is needed of a request.
+    fn errand(&self, asking: &Asking<'_>, method: Method, verbatim: bool) -> Option<Errand> {
+        let Asking { rules, inquiry, target, fields } = *asking;
+        let uri = self.base.uri(target)?;
+        let authorization = fields.get(AUTHORIZATION);
+        Some(Errand {
+            rules: Arc::clone(rules),
+            kind: inquiry.resource.kind,
+            retry: inquiry.resource.retry,
+            cookies: inquiry.resource.store_set_cookie,
+            privacy: inquiry.privacy,
+            id: inquiry.id.into(),
+            key: inquiry.key,
+            credential: inquiry.credential.tag(),
+            thing: self.thing(inquiry),
+            directives: inquiry.directives,
+            credential_ends: authorization.and_then(|value| credential::expiry(value.as_bytes())),
+            request: match inquiry.resource.kind {
+                Kind::Ticket => ReadRequest::ticket(uri, fields),
+                Kind::Opaque => ReadRequest::opaque(method, uri, fields, verbatim),
+            },
+            verbatim,
+        })
     }
 }
-
-/// What the steps of a forward may take beside their deadlines.
-const MARGIN: Duration = Duration::from_secs(5);

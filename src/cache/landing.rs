@@ -1,96 +1,274 @@
 //! What is done with an answer: `policy::admit` has decided, this carries it out.
 
-use crate::api::answer;
 use crate::api::answer::Meaning;
-use crate::base::draw::Draw;
+use crate::api::route::Kind;
 use crate::base::time::Timestamp;
+use crate::cache::arrival::Arrival;
+use crate::cache::errand::Audience;
 use crate::cache::errand::Errand;
 use crate::cache::errand::Fetched;
 use crate::cache::errand::Handoff;
 use crate::cache::errand::Landed;
-use crate::cache::long::LongAnswers;
+use crate::cache::state::Cache;
+use crate::fields::cache_control::RequestDirectives;
+use crate::fields::cache_control::ResponseDirectives;
+use crate::fields::validation;
+use crate::fields::vary::Vary;
 use crate::policy::admit;
 use crate::policy::admit::Deliver;
 use crate::policy::admit::Invalidate;
 use crate::policy::admit::Keep;
+use crate::policy::admit::Proof;
 use crate::policy::freshness;
+use crate::policy::freshness::Facts;
+use crate::policy::freshness::Timed;
+use crate::policy::key::Variant;
 use crate::policy::order::Turn;
 use crate::policy::reuse;
 use crate::policy::storable::Candidate;
 use crate::policy::storable::NotKept;
+use crate::policy::variant;
+use crate::policy::variant::Nominated;
 use crate::store::marks::Aftermath;
 use crate::store::marks::Scope;
-use crate::store::memory::Store;
 use crate::store::response::Label;
 use crate::store::response::StoredResponse;
 use crate::upstream::attempt::Heard;
 use crate::upstream::attempt::HeardBody;
 use crate::upstream::failure::Failure;
+use crate::upstream::streamed::Streamed;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::StatusCode;
 use std::sync::Arc;
 use std::sync::Mutex;
 
-/// Where answers land.
-pub struct Ground<'a> {
-    /// What is stored, and the marks over it.
-    pub store: &'a Store,
-    /// The keys whose answers are too long to share.
-    pub long: &'a LongAnswers,
-    /// For the jitter of lifetimes.
-    pub draw: &'a Draw,
-}
-
-impl Ground<'_> {
+impl Cache {
     /// Carries out what follows from the answer to `errand`, sent at `turn`.
-    pub fn land(&self, errand: &Errand, turn: Turn, heard: Heard) -> Landed {
+    pub(crate) fn land(&self, errand: &Errand, turn: Turn, heard: Heard) -> Landed {
         let Heard { status, fields, framing, body, journey } = heard;
         // Of a long answer only the status is read; what it may hold is not for storing.
         let (body, rest) = match body {
-            HeardBody::Whole(body) => (body, None),
-            HeardBody::Long(streamed) => (Bytes::new(), Some(streamed)),
+            HeardBody::Whole(_) if errand.request.is_head() => (None, None),
+            HeardBody::Whole(body) => (Some(body), None),
+            HeardBody::Long(streamed) => (Some(Bytes::new()), Some(streamed)),
         };
-        let meaning = answer::meaning(status, &fields, &body, &errand.id);
-        let (lifetimes, jitter) = (&errand.rules.lifetimes, self.draw.fraction());
-        let ends = errand.credential_ends;
-        let facts = freshness::facts(meaning, &fields, journey, ends, lifetimes, jitter);
-        let candidate = Candidate { meaning, status, fields: &fields, framing };
-        let verdict = admit::admit(candidate, errand.directives, &facts);
-        self.invalidate(verdict.invalidate, errand, turn, facts.received_at);
+        let is_head = body.is_none();
+        let arrival =
+            Arrival { status, fields, framing, body, journey, told: status, own_tag: false };
+        if is_head && status == StatusCode::OK {
+            return self.land_head(errand, turn, arrival);
+        }
+        self.judge(errand, turn, arrival, rest)
+    }
+
+    /// Freshens what is stored with a 304 that confirms it (RFC 9111 section 4.3.4). `None` if it
+    /// speaks of another response, and so says nothing about this one.
+    pub(crate) fn freshen(
+        &self,
+        errand: &Errand,
+        turn: Turn,
+        base: &StoredResponse,
+        heard: &Heard,
+    ) -> Option<Landed> {
+        let stored = base.fields(FIELDS_OF_OURS);
+        if !validation::agrees(&stored, base.own_tag, &heard.fields) {
+            return None;
+        }
+        let arrival = Arrival::freshened(base, stored, heard.status, &heard.fields, heard.journey);
+        let is_other = |meaning| !matches!(meaning, Meaning::Ticket(_));
+        if arrival.meaning(errand).is_some_and(is_other) {
+            return None;
+        }
+        Some(self.judge(errand, turn, arrival, None))
+    }
+
+    /// RFC 9111 section 4.3.5: the 200 to a HEAD updates what is stored, or shows it outdated.
+    fn land_head(&self, errand: &Errand, turn: Turn, arrival: Arrival) -> Landed {
+        let seen = self.look_again(errand, arrival.journey.received.now);
+        let mut kept = Err(NotKept::Head);
+        if let Some(base) = seen.valid() {
+            let stored = base.fields(FIELDS_OF_OURS);
+            let length = u64::try_from(base.body().len()).unwrap_or(u64::MAX);
+            if validation::head_agrees(&stored, base.own_tag, length, &arrival.fields) {
+                let (told, journey) = (arrival.status, arrival.journey);
+                let newer = Arrival::freshened(base, stored, told, &arrival.fields, journey);
+                if let Landed::Answer(landed) = self.judge(errand, turn, newer, None) {
+                    kept = landed.kept;
+                }
+            } else {
+                let now = arrival.journey.received.now;
+                self.invalidate(Invalidate::EarlierOfOwnTicket, errand, turn, now);
+            }
+        }
+        let Arrival { status, fields, .. } = arrival;
+        Landed::Answer(Arc::new(Fetched {
+            status,
+            fields,
+            body: None,
+            told: status,
+            kept,
+            failing: false,
+            audience: Audience::Nobody,
+        }))
+    }
+
+    /// Has it decided what follows from an answer, and carries that out. `rest`: the body of one
+    /// that is too long to be read whole.
+    fn judge(
+        &self,
+        errand: &Errand,
+        turn: Turn,
+        mut arrival: Arrival,
+        rest: Option<Streamed>,
+    ) -> Landed {
+        let said = ResponseDirectives::read(&arrival.fields);
+        let nominated = variant::nominated(errand.kind, Vary::read(&arrival.fields));
+        let meaning = arrival.meaning(errand);
+        let facts = self.facts(errand, &arrival, meaning, &said);
+        let candidate = Candidate {
+            meaning,
+            status: arrival.status,
+            fields: &arrival.fields,
+            said: &said,
+            nominated: &nominated,
+            framing: arrival.framing,
+            privacy: errand.privacy,
+            cookies: errand.cookies,
+        };
+        let stand_in = || self.has_stand_in(errand, arrival.journey.received.now);
+        let verdict = admit::admit(&candidate, &errand.directives, &facts, stand_in);
+        let now = facts.received_at;
+        self.invalidate(verdict.invalidate, errand, turn, now);
+        self.heed_proof(verdict.credential, errand, turn, &facts);
         if let Some(rest) = rest {
-            self.long.remember(errand.key, facts.received_at);
-            return Landed::Long(Arc::new(Handoff {
-                status,
-                fields,
-                body: Mutex::new(Some(rest)),
-            }));
+            self.apart.remember(errand.key, now);
+            let (status, fields) = (arrival.status, arrival.fields);
+            let body = Mutex::new(Some(rest));
+            return Landed::Long(Arc::new(Handoff { status, fields, body }));
         }
         if verdict.deliver == Deliver::Failure {
             return Landed::Failed(Failure::Truncated);
         }
-        let negative = matches!(meaning, Meaning::NotFound(_));
-        let label = Label { key: errand.key, asked: turn, facts, status, negative };
+        arrival.complete(meaning);
+        let variant = match nominated {
+            Nominated::Fields(names) => self.keys.variant(names, errand.request.fields()),
+            Nominated::Everything => None,
+        };
+        let variant = variant.map(Box::new);
         let kept = match verdict.keep {
-            Keep::Store => self.keep(label, errand, journey.asked_at, &fields, &body),
+            Keep::Store => self.keep(errand, turn, &arrival, facts, &said, variant.clone()),
             Keep::Nothing(why) => Err(why),
         };
-        let shared = reuse::may_be_shared(&fields);
-        Landed::Answer(Arc::new(Fetched { status, fields, body, kept, shared }))
+        // A 304 confirms what is stored, and the wish to keep nothing is one client's own.
+        let is_new = arrival.told.is_success() && !errand.directives.no_store;
+        if kept.is_err() && is_new {
+            self.outdate(errand, turn, meaning, now);
+        }
+        // One that is stored itself is what there is to give out.
+        let failing = verdict.deliver == Deliver::AnswerOrStandIn && kept.is_err();
+        let audience = self.audience(errand, variant, verdict.keep, failing, now);
+        let Arrival { status, fields, body, told, .. } = arrival;
+        Landed::Answer(Arc::new(Fetched { status, fields, body, told, kept, failing, audience }))
+    }
+
+    fn facts(
+        &self,
+        errand: &Errand,
+        arrival: &Arrival,
+        meaning: Option<Meaning>,
+        said: &ResponseDirectives,
+    ) -> Facts {
+        let timed = Timed {
+            meaning,
+            status: arrival.status,
+            fields: &arrival.fields,
+            journey: arrival.journey,
+            privacy: errand.privacy,
+        };
+        let (lifetimes, ends) = (&errand.rules.lifetimes, errand.credential_ends);
+        freshness::facts(&timed, said, ends, lifetimes, self.draw.fraction())
+    }
+
+    /// Whether something is stored that may be given out in the place of an answer.
+    fn has_stand_in(&self, errand: &Errand, now: Timestamp) -> bool {
+        let (seen, anybody) = (self.look_again(errand, now), RequestDirectives::default());
+        seen.sight().is_some_and(|sight| reuse::stand_in(&anybody, sight, now).is_some())
     }
 
     fn keep(
         &self,
-        label: Label,
         errand: &Errand,
-        asked_at: Timestamp,
-        fields: &HeaderMap,
-        body: &[u8],
+        turn: Turn,
+        arrival: &Arrival,
+        facts: Facts,
+        said: &ResponseDirectives,
+        variant: Option<Box<Variant>>,
     ) -> Result<(), NotKept> {
-        let stored = StoredResponse::new(label, fields, body).map_err(|_| NotKept::TooLong)?;
-        self.store.keep(Arc::new(stored), errand.credential, errand.ticket, asked_at)
+        let body = arrival.body.as_ref().ok_or(NotKept::Head)?;
+        let (status, own_tag) = (arrival.status, arrival.own_tag);
+        let label = Label { key: errand.key, asked: turn, facts, status, own_tag, variant };
+        let fields = arrival.storable_fields(said, errand.privacy);
+        let stored = StoredResponse::new(label, &fields, body).map_err(|_| NotKept::TooLong)?;
+        self.store.keep(Arc::new(stored), errand.credential, errand.thing, facts.asked_at)
+    }
+
+    /// A newer answer has been seen and is not stored: what is stored from before it must not come
+    /// back. An answer that is nothing to rely upon says nothing about it.
+    fn outdate(&self, errand: &Errand, turn: Turn, meaning: Option<Meaning>, now: Timestamp) {
+        let relied_upon = matches!(meaning, None | Some(Meaning::Ticket(_)));
+        let is_older = |stored: &Arc<StoredResponse>| stored.asked < turn;
+        if relied_upon && self.look_again(errand, now).valid().is_some_and(is_older) {
+            self.invalidate(Invalidate::EarlierOfOwnTicket, errand, turn, now);
+        }
+    }
+
+    /// Who may have an answer besides its asker. About a ticket everything that can differ is in
+    /// the key; of an opaque resource only what a cache may store is meant for more than one
+    /// request (RFC 9111 section 4), a cookie might have made the difference. Whether there was room
+    /// for it, or a write came in between, is nothing to those who asked before.
+    fn audience(
+        &self,
+        errand: &Errand,
+        variant: Option<Box<Variant>>,
+        keep: Keep,
+        failing: bool,
+        now: Timestamp,
+    ) -> Audience {
+        let for_one = match errand.kind {
+            Kind::Ticket => keep == Keep::Nothing(NotKept::Vary),
+            Kind::Opaque => keep != Keep::Store,
+        };
+        if for_one {
+            // An outage passes, and a wish of one's own says nothing of what others will be told;
+            // what is nobody else's besides will be so again.
+            if !failing && !errand.is_particular() {
+                self.apart.remember(errand.key, now);
+            }
+            return Audience::Nobody;
+        }
+        variant.map_or(Audience::Everyone, Audience::Alike)
+    }
+
+    fn heed_proof(&self, proof: Proof, errand: &Errand, turn: Turn, facts: &Facts) {
+        let terms = errand.rules.lease;
+        match proof {
+            Proof::None => {}
+            Proof::Alive => {
+                self.leases.prove(
+                    errand.credential,
+                    turn,
+                    facts.asked_at,
+                    terms,
+                    facts.received_at,
+                );
+            }
+            // As of now: forwards that are under way prove nothing any more.
+            Proof::Dead => self.leases.end(errand.credential, self.store.begin()),
+        }
     }
 
     fn invalidate(&self, what: Invalidate, errand: &Errand, turn: Turn, now: Timestamp) {
+        let own_ticket = Scope::OwnTicket(errand.credential, errand.thing);
         match what {
             Invalidate::Nothing => {}
             Invalidate::Credential => {
@@ -98,13 +276,12 @@ impl Ground<'_> {
                 self.store.invalidate(&[scope], Aftermath::Settled, now);
             }
             Invalidate::OwnTicket => {
-                let scope = Scope::OwnTicket(errand.credential, errand.ticket);
-                self.store.invalidate(&[scope], Aftermath::Settled, now);
+                self.store.invalidate(&[own_ticket], Aftermath::Settled, now);
             }
-            Invalidate::EarlierOfOwnTicket => {
-                let scope = Scope::OwnTicket(errand.credential, errand.ticket);
-                self.store.invalidate_before(turn, scope, now);
-            }
+            Invalidate::EarlierOfOwnTicket => self.store.invalidate_before(turn, own_ticket, now),
         }
     }
 }
+
+/// `Date` and `ETag` may be added to what is stored.
+const FIELDS_OF_OURS: usize = 2;

@@ -2,9 +2,13 @@
 
 pub mod answer;
 pub mod collapse;
-pub mod long;
+pub mod apart;
 pub mod errand;
+pub mod arrival;
+pub mod state;
 pub mod landing;
+pub mod forward;
+pub mod proof;
 pub mod exchange;
 pub mod wake;
 pub mod passage;

@@ -5,16 +5,20 @@ use crate::api::answer;
 use crate::api::answer::Meaning;
 use crate::api::answer::Standing;
 use crate::api::route;
+use crate::api::route::Kind;
+use crate::api::route::Route;
 use crate::api::write;
 use crate::cache::answer::Answer;
 use crate::cache::answer::AnswerBody;
 use crate::cache::answer::Ending;
-use crate::cache::exchange::Cache;
+use crate::cache::state::Cache;
 use crate::cache::wake::Wake;
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::ForwardReason;
 use crate::fields::cache_status::Handling;
 use crate::fields::hop_by_hop;
+use crate::fields::location;
+use crate::fields::location::Origin;
 use crate::policy::key::Tag;
 use crate::policy::rules::Rules;
 use crate::store::marks::Aftermath;
@@ -30,11 +34,16 @@ use crate::upstream::request;
 use crate::upstream::sender::Lane;
 use crate::upstream::streamed::Streamed;
 use bytes::Bytes;
+use http::HeaderMap;
 use http::Method;
 use http::Request;
 use http::Response;
 use http::StatusCode;
+use http::header::CONTENT_LOCATION;
+use http::header::HOST;
+use http::header::LOCATION;
 use http::request::Parts;
+use http::uri::Authority;
 use hyper::body::Body;
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
@@ -55,10 +64,16 @@ pub struct Passage {
     pub credential: Option<Tag>,
 }
 
-/// The stored responses that an answer to the request may speak of.
-struct Subject {
-    ticket: Tag,
-    credential: Tag,
+/// What is known of a request once its head is on its way.
+struct Sent {
+    /// It is a HEAD.
+    head: bool,
+    path: String,
+    /// Where the client believes to be.
+    host: Option<Authority>,
+    credential: Option<Tag>,
+    /// The ticket whose stored responses its answer may speak of.
+    ticket: Option<Tag>,
 }
 
 impl Cache {
@@ -70,7 +85,7 @@ impl Cache {
         match self.exchange(passage, head, body, &progress).await {
             Ok(mut answer) => {
                 let status = Some(answer.status.as_u16());
-                how.handling = Handling::Forward { reason: passage.reason, status };
+                how.handling = Handling::Forward { reason: passage.reason, status, ttl: None };
                 answer.how = how;
                 Ending::Answered(answer)
             }
@@ -96,21 +111,23 @@ impl Cache {
         }
         let target = head.uri.path_and_query().ok_or(Failure::RequestBroken)?;
         let uri = self.base.uri(target).ok_or(Failure::RequestBroken)?;
-        let path = target.path();
-        let touched = write::touched(&rules.resources, &head.method, path);
-        let subject = self.subject(passage, path);
-        let wake = Wake::new(Arc::clone(self), touched, passage.credential);
+        let sent = self.sent(passage, &head, target.path());
+        let touched = write::touched(&rules.resources, &head.method, &sent.path);
+        let mut wake = Wake::new(Arc::clone(self), touched, passage.credential);
+        if wake.is_armed() && !wake.may_name_more() {
+            // RFC 9111 section 4.4: whatever it touches of the tickets, it touches its target.
+            wake.name(self.thing_at(rules, &sent.path, |kind| kind == Kind::Opaque));
+        }
         let body = if body.is_end_stream() {
             RequestBody::Empty
         } else {
             let (progress, copy) = (Arc::clone(progress), wake.body_copy());
             RequestBody::Passing(Passing::new(body, limit, progress, copy))
         };
-        let asked_for_head = head.method == Method::HEAD;
         let request = request::passing(head.method, uri, head.headers, body);
         let patience = rules.deadlines.pass_through;
         match self.send_through(request, progress, patience).await {
-            Ok(response) => self.hear(response, asked_for_head, subject, wake, patience).await,
+            Ok(response) => self.hear(response, &sent, wake, rules).await,
             Err(lost) => {
                 wake.failed(lost.failure);
                 Err(lost)
@@ -118,10 +135,16 @@ impl Cache {
         }
     }
 
-    fn subject(&self, passage: &Passage, path: &str) -> Option<Subject> {
-        let credential = passage.credential?;
-        let id = route::ticket_at(&passage.rules.resources, path)?;
-        Some(Subject { ticket: self.keys.ticket(id), credential })
+    fn sent(&self, passage: &Passage, head: &Parts, path: &str) -> Sent {
+        let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let id = route::ticket_at(&passage.rules.resources, path);
+        Sent {
+            head: head.method == Method::HEAD,
+            path: path.to_owned(),
+            host: host.and_then(|host| host.parse().ok()),
+            credential: passage.credential,
+            ticket: id.map(|id| self.keys.ticket(id)),
+        }
     }
 
     /// Sends a request and waits for the head of its answer, as long as either side gets on.
@@ -146,26 +169,24 @@ impl Cache {
     async fn hear(
         &self,
         response: Response<Incoming>,
-        asked_for_head: bool,
-        subject: Option<Subject>,
-        wake: Wake,
-        patience: Duration,
+        sent: &Sent,
+        mut wake: Wake,
+        rules: &Rules,
     ) -> Result<Box<Answer>, Lost> {
         let (mut head, incoming) = response.into_parts();
-        attempt::framing(&head, asked_for_head)?;
+        attempt::framing(&head, sent.head)?;
         hop_by_hop::strip(&mut head.headers);
         // Only the text of a 403 tells a dead credential from one without the right or the credit;
         // only that of a 409 tells a refusal from an outage.
         let telling = match head.status {
-            StatusCode::FORBIDDEN => subject.is_some(),
+            StatusCode::FORBIDDEN => sent.ticket.is_some() && sent.credential.is_some(),
             StatusCode::CONFLICT => wake.is_armed(),
             _ => false,
         };
         // First what the status says: the text may never come whole.
-        if let Some(subject) = &subject {
-            self.heed(subject, head.status, None);
-        }
-        let body = if telling && !asked_for_head {
+        self.heed(sent, head.status, None);
+        let patience = rules.deadlines.pass_through;
+        let body = if telling && !sent.head {
             attempt::read(incoming, REFUSAL_BYTES, patience).await?
         } else {
             HeardBody::Long(Streamed::new(Bytes::new(), incoming, patience))
@@ -174,9 +195,12 @@ impl Cache {
             HeardBody::Whole(text) => Some(answer::meaning(head.status, &head.headers, text, "")),
             HeardBody::Long(_) => None,
         };
+        if wake.may_name_more() {
+            wake.name(self.named(&head.headers, sent, rules));
+        }
         wake.answered(head.status, meaning);
-        if let Some(subject) = subject.filter(|_| meaning.is_some()) {
-            self.heed(&subject, head.status, meaning);
+        if meaning.is_some() {
+            self.heed(sent, head.status, meaning);
         }
         Ok(Box::new(Answer {
             status: head.status,
@@ -187,20 +211,59 @@ impl Cache {
                 HeardBody::Long(streamed) => AnswerBody::Streamed(streamed),
             },
             age: None,
+            is_stored: false,
             how: CacheStatus::forwarded(ForwardReason::Bypass, None),
         }))
     }
 
-    /// Design §3.5: a credential that is dead, or a ticket that it may not see, or no longer.
-    fn heed(&self, subject: &Subject, status: StatusCode, meaning: Option<Meaning>) {
-        let dead = meaning == Some(Meaning::CredentialDead);
-        let scope = match answer::standing(status) {
-            Standing::CredentialDead => Scope::Credential(subject.credential),
-            Standing::Withdrawn if dead => Scope::Credential(subject.credential),
-            Standing::Withdrawn => Scope::OwnTicket(subject.credential, subject.ticket),
-            _ => return,
+    /// Design §3.5: a credential that is dead, or a ticket that it may not see, or no longer. That
+    /// a credential is dead ends its lease wherever it is heard; what is stored is dropped only if
+    /// it is heard of a ticket.
+    fn heed(&self, sent: &Sent, status: StatusCode, meaning: Option<Meaning>) {
+        let Some(credential) = sent.credential else { return };
+        let standing = answer::standing(status);
+        let dead = standing == Standing::CredentialDead
+            || (standing == Standing::Withdrawn && meaning == Some(Meaning::CredentialDead));
+        let scope = match sent.ticket {
+            Some(_) if dead => Some(Scope::Credential(credential)),
+            Some(ticket) if standing == Standing::Withdrawn => {
+                Some(Scope::OwnTicket(credential, ticket))
+            }
+            _ => None,
         };
-        self.store.invalidate(&[scope], Aftermath::Settled, self.clock.now());
+        if let Some(scope) = scope {
+            self.store.invalidate(&[scope], Aftermath::Settled, self.clock.now());
+        }
+        if dead {
+            self.leases.end(credential, self.store.begin());
+        }
+    }
+
+    /// What the answer to a write names besides its target, as far as it is of the same origin and
+    /// one of our resources.
+    fn named(&self, fields: &HeaderMap, sent: &Sent, rules: &Rules) -> Vec<Scope> {
+        let upstream =
+            Origin { scheme: self.base.scheme.as_str().into(), authority: &self.base.authority };
+        let ours = sent.host.as_ref().map(|authority| Origin { scheme: None, authority });
+        let origins: Vec<_> = [Some(upstream), ours].into_iter().flatten().collect();
+        let references = [LOCATION, CONTENT_LOCATION].into_iter();
+        let references = references.filter_map(|name| fields.get(name)?.to_str().ok());
+        references
+            .filter_map(|reference| location::path(reference, &sent.path, &origins))
+            .filter_map(|path| {
+                let path = path.strip_prefix(&self.base.prefix).unwrap_or(&path);
+                self.thing_at(rules, path, |_| true)
+            })
+            .collect()
+    }
+
+    /// The thing that a path names, if it is of a kind that is `wanted`.
+    fn thing_at(&self, rules: &Rules, path: &str, wanted: fn(Kind) -> bool) -> Option<Scope> {
+        let Route::Resource { index, id } = route::route(&rules.resources, path) else {
+            return None;
+        };
+        let resource = rules.resources.get(index).filter(|resource| wanted(resource.kind))?;
+        Some(Scope::Ticket(self.keys.thing(resource.kind, &resource.name, id)))
     }
 }
 

@@ -4,11 +4,12 @@
 //! them; and also when there is no outcome to hear of, because the exchange was cut off.
 
 use crate::api::answer::Meaning;
+use crate::api::route::Kind;
 use crate::api::write;
 use crate::api::write::Aftermath as Landing;
 use crate::api::write::ListedIds;
 use crate::api::write::Touched;
-use crate::cache::exchange::Cache;
+use crate::cache::state::Cache;
 use crate::policy::key::Tag;
 use crate::store::marks::Aftermath;
 use crate::store::marks::Scope;
@@ -25,6 +26,8 @@ pub struct Wake {
     /// The beginning of the body, where the ids stand in it.
     listed: Option<Arc<BodyCopy>>,
     credential: Option<Tag>,
+    /// What it was sent to, where that is not all that it touches, and what the answer names.
+    named: Vec<Scope>,
     armed: bool,
 }
 
@@ -37,7 +40,7 @@ impl Wake {
         let listed =
             (touched == Touched::Listed).then(|| Arc::new(BodyCopy::new(write::LONGEST_LISTING)));
         let armed = touched != Touched::Nothing;
-        Self { cache, touched, listed, credential, armed }
+        Self { cache, touched, listed, credential, named: Vec::new(), armed }
     }
 
     /// Where to copy the body to, if it is to be read for ids.
@@ -50,9 +53,21 @@ impl Wake {
         self.armed
     }
 
+    /// Whether it is one to an opaque resource, so that its answer may name more of the same
+    /// (RFC 9111 section 4.4).
+    pub const fn may_name_more(&self) -> bool {
+        matches!(self.touched, Touched::Thing { .. })
+    }
+
+    /// It touches these too.
+    pub fn name(&mut self, named: impl IntoIterator<Item = Scope>) {
+        self.named.extend(named);
+    }
+
     /// The upstream answered; what its text means, where that was read.
     pub fn answered(mut self, status: StatusCode, told: Option<Meaning>) {
         self.leave(match told {
+            _ if self.may_name_more() => write::aftermath_of_opaque(status),
             Some(told) if status == StatusCode::CONFLICT => write::aftermath_of_conflict(told),
             _ => write::aftermath(status),
         });
@@ -75,7 +90,9 @@ impl Wake {
             Landing::Applied => Aftermath::Settled,
             Landing::Unknown => Aftermath::UnsettledUntil(now.after(MAY_STILL_LAND)),
         };
-        self.cache.store.invalidate(&self.scopes(), aftermath, now);
+        let mut scopes = self.scopes();
+        scopes.append(&mut self.named);
+        self.cache.store.invalidate(&scopes, aftermath, now);
     }
 
     fn scopes(&self) -> Vec<Scope> {
@@ -86,6 +103,9 @@ impl Wake {
             Touched::EveryTicket => vec![Scope::Everything],
             Touched::EveryTicketOfCredential | Touched::Credential => own(self.credential),
             Touched::Listed => self.listed_scopes(),
+            Touched::Thing { resource, id } => {
+                vec![Scope::Ticket(self.cache.keys.thing(Kind::Opaque, resource, id))]
+            }
         }
     }
 

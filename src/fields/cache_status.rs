@@ -36,7 +36,11 @@ pub enum Handling {
         reason: ForwardReason,
         /// What the upstream answered; `None` when it did not.
         status: Option<u16>,
+        /// Freshness left in seconds of what is stored and stands in for the answer.
+        ttl: Option<i64>,
     },
+    /// Neither: the client wanted nothing asked, and nothing was stored.
+    Refused,
 }
 
 /// Why a request went to the upstream: section 2.2.
@@ -48,6 +52,8 @@ pub enum ForwardReason {
     Method,
     /// Nothing is stored under the key.
     UriMiss,
+    /// What is stored under the key answers other requests (RFC 9111 section 4.1).
+    VaryMiss,
     /// The request's directives asked for it.
     Request,
     /// What is stored is no longer fresh.
@@ -57,7 +63,7 @@ pub enum ForwardReason {
 impl CacheStatus {
     /// A forward of which nothing was stored.
     pub const fn forwarded(reason: ForwardReason, status: Option<u16>) -> Self {
-        let handling = Handling::Forward { reason, status };
+        let handling = Handling::Forward { reason, status, ttl: None };
         Self { handling, stored: false, collapsed: false, detail: None }
     }
 
@@ -66,6 +72,7 @@ impl CacheStatus {
         match self.handling {
             Handling::Hit { .. } => "hit",
             Handling::Forward { reason, .. } => reason.as_str(),
+            Handling::Refused => "refused",
         }
     }
 }
@@ -77,6 +84,7 @@ impl ForwardReason {
             Self::Bypass => "bypass",
             Self::Method => "method",
             Self::UriMiss => "uri-miss",
+            Self::VaryMiss => "vary-miss",
             Self::Request => "request",
             Self::Stale => "stale",
         }
@@ -108,12 +116,16 @@ impl fmt::Display for CacheStatus {
         f.write_str(OUR_NAME)?;
         match self.handling {
             Handling::Hit { ttl } => write!(f, "; hit; ttl={ttl}")?,
-            Handling::Forward { reason, status } => {
+            Handling::Forward { reason, status, ttl } => {
                 write!(f, "; fwd={}", reason.as_str())?;
                 if let Some(status) = status {
                     write!(f, "; fwd-status={status}")?;
                 }
+                if let Some(ttl) = ttl {
+                    write!(f, "; ttl={ttl}")?;
+                }
             }
+            Handling::Refused => {}
         }
         if self.stored {
             f.write_str("; stored")?;
@@ -160,6 +172,22 @@ mod tests {
                 "verifik-gateway; hit; ttl=9; detail=not-found",
             ),
             (CacheStatus::forwarded(ForwardReason::Method, None), "verifik-gateway; fwd=method"),
+            (
+                CacheStatus {
+                    handling: Handling::Forward {
+                        reason: ForwardReason::Stale,
+                        status: Some(503),
+                        ttl: Some(-12),
+                    },
+                    detail: Some("stale-if-error"),
+                    ..miss
+                },
+                "verifik-gateway; fwd=stale; fwd-status=503; ttl=-12; detail=stale-if-error",
+            ),
+            (
+                CacheStatus { handling: Handling::Refused, detail: Some("only-if-cached"), ..miss },
+                "verifik-gateway; detail=only-if-cached",
+            ),
             (
                 CacheStatus {
                     detail: Some("no-credential"),

@@ -2,10 +2,13 @@
 
 use crate::base::time::WallTime;
 use crate::fields::cache_control::delta_seconds;
+use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderName;
+use http::HeaderValue;
 use http::header::AGE;
 use std::time::Duration;
+use std::time::UNIX_EPOCH;
 
 /// What a field that should hold one HTTP-date (RFC 9110 section 5.6.7) holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,6 +35,17 @@ impl Dated {
     }
 }
 
+/// A moment as an HTTP-date.
+pub fn to_value(wall: WallTime) -> Option<HeaderValue> {
+    // Beyond the year 9999 there is no such date, and the formatter would panic.
+    let since = wall.since(WallTime::default()).min(LAST_DATE);
+    let text = httpdate::fmt_http_date(UNIX_EPOCH + since);
+    HeaderValue::from_maybe_shared(Bytes::from(text)).ok()
+}
+
+/// The end of the year 9999, since 1970.
+const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
+
 /// The age a response arrived with, RFC 9111 section 5.1: the first value counts, a malformed
 /// one is ignored.
 pub fn age(fields: &HeaderMap) -> Option<Duration> {
@@ -43,7 +57,6 @@ pub fn age(fields: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
     use http::header::DATE;
 
     #[test]
@@ -83,6 +96,16 @@ mod tests {
         for (written, expected) in rows {
             let fields = HeaderMap::from_iter([(AGE, HeaderValue::from_static(written))]);
             assert_eq!(age(&fields), expected.map(Duration::from_secs), "{written:?}");
+        }
+    }
+
+    #[test]
+    fn writes_a_date_that_reads_as_the_same() {
+        for secs in [0, 784_111_777, 253_402_300_799, u64::MAX] {
+            let fields =
+                HeaderMap::from_iter([(DATE, to_value(WallTime::from_secs(secs)).unwrap())]);
+            let expected = WallTime::from_secs(secs.min(253_402_300_799));
+            assert_eq!(Dated::read(&fields, &DATE), Dated::At(expected), "{secs}");
         }
     }
 }

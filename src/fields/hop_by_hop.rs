@@ -17,12 +17,13 @@ use http::header::UPGRADE;
 
 /// Removed whether or not `Connection` names them. Trailers are dropped on both sides, so
 /// `TE` and `Trailer` have nothing left to say; `HTTP2-Settings` belongs to an upgrade we ignore.
-const ALWAYS: [HeaderName; 10] = [
+const ALWAYS: [HeaderName; 11] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     HeaderName::from_static("http2-settings"),
     PROXY_AUTHENTICATE,
+    HeaderName::from_static("proxy-authentication-info"),
     PROXY_AUTHORIZATION,
     TE,
     TRAILER,
@@ -43,6 +44,11 @@ pub fn strip(fields: &mut HeaderMap) {
     for name in names.iter().chain(&ALWAYS) {
         fields.remove(name);
     }
+}
+
+/// Whether a field of this name belongs to one connection whatever `Connection` says.
+pub fn is_one(name: &HeaderName) -> bool {
+    ALWAYS.contains(name)
 }
 
 /// The first field named in `Connection` that a request must not drop, if any.

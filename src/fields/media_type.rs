@@ -1,5 +1,6 @@
 //! `Content-Type`, RFC 9110 §8.3: does a message say that it is JSON?
 
+use crate::fields::token::is_token;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
@@ -58,12 +59,6 @@ fn ends_unescaped(inner: &[u8]) -> bool {
         closes
     });
     !closes_early && !escaped
-}
-
-/// RFC 9110 §5.6.2.
-fn is_token(text: &[u8]) -> bool {
-    let is_tchar = |octet: &u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(octet);
-    !text.is_empty() && text.iter().all(is_tchar)
 }
 
 #[cfg(test)]

@@ -1,10 +1,17 @@
 //! Floor 1: the grammar of HTTP fields. Pure: text in, meaning out.
 
+pub mod token;
 pub mod cache_control;
+pub mod vary;
 pub mod cache_status;
 pub mod proxy_status;
 pub mod date;
+pub mod validators;
+pub mod conditions;
+pub mod validation;
+pub mod range;
 pub mod framing;
 pub mod hop_by_hop;
 pub mod media_type;
 pub mod path;
+pub mod location;

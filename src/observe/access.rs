@@ -66,7 +66,7 @@ pub fn write(line: &Line<'_>) {
     };
     let fwd_status = how.and_then(|how| match how.handling {
         Handling::Forward { status, .. } => status,
-        Handling::Hit { .. } => None,
+        Handling::Hit { .. } | Handling::Refused => None,
     });
     tracing::info!(
         target: TARGET,

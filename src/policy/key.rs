@@ -4,10 +4,12 @@
 //! `("ab", "c")` and `("a", "bc")` never meet, nobody outside can compute a key, and no
 //! credential can be found from what the store holds (threats.md K1, K9).
 
+use crate::api::route::Kind;
 use crate::base::secret::Secret;
+use crate::fields::vary;
+use crate::policy::variant::IN_KEY;
 use http::HeaderMap;
-use http::header::ACCEPT_LANGUAGE;
-use http::header::ORIGIN;
+use http::HeaderName;
 
 /// Names one stored response. 256 bits, compared whole. It has no `Debug`: a key in a log could
 /// be linked to other lines about the same credential.
@@ -21,6 +23,16 @@ pub struct Credential([u8; 32]);
 /// What a mark can be set on, as short tags. Two that collide are only invalidated together.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Tag(u64);
+
+/// Which of several responses under one key: those to requests with the same values of the same
+/// fields (RFC 9111 section 4.1).
+#[derive(Clone, Eq, PartialEq)]
+pub struct Variant {
+    /// The fields that the response's `Vary` nominates, as far as they can differ.
+    pub names: Box<[HeaderName]>,
+    /// Their values in the request that it answered.
+    pub values: Key,
+}
 
 /// The secret under which keys are made.
 pub struct KeySecret(Secret<[u8; 32]>);
@@ -43,13 +55,50 @@ impl KeySecret {
         Credential(self.hash(b"credential").field(authorization).finish())
     }
 
+    /// What stands for no credential at all, where a resource needs none. No `Authorization` value
+    /// is this one.
+    pub fn nobody(&self) -> Credential {
+        Credential(self.hash(b"nobody").finish())
+    }
+
     /// The tag of a ticket, the same under every path that leads to it.
     pub fn ticket(&self, id: &str) -> Tag {
         Tag(first_eight(&self.hash(b"ticket").field(id.as_bytes()).finish()))
     }
 
-    /// The key of a read: the resource, the exact target, the credential, and the request fields
-    /// that are sent on and may change the answer.
+    /// The tag of a resource's thing, the same under every path that leads to it.
+    pub fn thing(&self, kind: Kind, resource: &str, id: &str) -> Tag {
+        match kind {
+            Kind::Ticket => self.ticket(id),
+            Kind::Opaque => {
+                let mut hash = self.hash(b"thing");
+                hash.field(resource.as_bytes()).field(id.as_bytes());
+                Tag(first_eight(&hash.finish()))
+            }
+        }
+    }
+
+    /// What the request with `fields` has of what a `Vary` nominates; `None` if that is nothing.
+    pub fn variant(&self, names: Vec<HeaderName>, fields: &HeaderMap) -> Option<Variant> {
+        let values = self.selecting(&names, fields);
+        (!names.is_empty()).then(|| Variant { names: names.into(), values })
+    }
+
+    /// Stands for the values, as they are sent upstream, of the fields that a `Vary` nominates
+    /// (RFC 9111 section 4.1). Hashed, since one of them may be a secret.
+    pub fn selecting(&self, names: &[HeaderName], fields: &HeaderMap) -> Key {
+        let mut hash = self.hash(b"selecting");
+        for name in names {
+            let value = vary::normalised(name, fields);
+            hash.field(name.as_str().as_bytes()).count(usize::from(value.is_some()));
+            hash.field(&value.unwrap_or_default());
+        }
+        Key(hash.finish())
+    }
+
+    /// The key of a read: the resource, the exact target, the credential, and of `fields` those
+    /// that are sent on with a ticket and may change the answer. (Of an opaque resource `Vary` tells
+    /// which these are: none are given.)
     pub fn key(
         &self,
         credential: &Credential,
@@ -62,7 +111,7 @@ impl KeySecret {
         hash.field(&credential.0).field(resource.as_bytes()).field(path.as_bytes());
         // `/t/1?` is not `/t/1`: absence has a spelling of its own.
         hash.count(usize::from(query.is_some())).field(query.unwrap_or_default().as_bytes());
-        for name in [ORIGIN, ACCEPT_LANGUAGE] {
+        for name in IN_KEY {
             let lines = fields.get_all(name);
             hash.count(lines.iter().count());
             for line in lines {
@@ -146,6 +195,51 @@ mod tests {
         let credential = again.credential(b"Bearer a");
         let elsewhere = again.key(&credential, "ticket", "/t/1", None, &HeaderMap::new());
         assert!(base != elsewhere, "another process");
+    }
+
+    #[test]
+    fn nobody_is_no_credential() {
+        let secret = secret(1);
+        assert!(secret.nobody() == secret.nobody());
+        assert!(["", "nobody"].iter().all(|a| secret.credential(a.as_bytes()) != secret.nobody()));
+    }
+
+    #[test]
+    fn things_have_tags_by_their_resource_but_tickets_are_one_kind() {
+        let secret = secret(1);
+        let opaque = |resource, id| secret.thing(Kind::Opaque, resource, id);
+        assert_eq!(secret.thing(Kind::Ticket, "a", "1"), secret.thing(Kind::Ticket, "b", "1"));
+        assert_eq!(opaque("a", "1"), opaque("a", "1"));
+        assert_ne!(opaque("a", "1"), opaque("b", "1"));
+        assert_ne!(opaque("a", "11"), opaque("a1", "1"));
+        assert_ne!(opaque("a", "1"), secret.ticket("1"));
+    }
+
+    #[test]
+    fn selecting_values_are_told_apart_and_absence_from_emptiness() {
+        let secret = secret(1);
+        let names = [HeaderName::from_static("x-a"), HeaderName::from_static("x-b")];
+        let of = |lines: &[(&'static str, &'static str)]| {
+            let mut fields = HeaderMap::new();
+            for (name, value) in lines {
+                fields.append(*name, HeaderValue::from_static(value));
+            }
+            secret.selecting(&names, &fields)
+        };
+        let rows = [
+            of(&[]),
+            of(&[("x-a", "")]),
+            of(&[("x-b", "")]),
+            of(&[("x-a", "1")]),
+            of(&[("x-b", "1")]),
+            of(&[("x-a", "1"), ("x-b", "1")]),
+            of(&[("x-a", "1, 1")]),
+        ];
+        for (row, one) in rows.iter().enumerate() {
+            assert!(rows.iter().skip(row + 1).all(|other| one != other), "row {row}");
+        }
+        assert!(of(&[("x-a", "1"), ("x-c", "2")]) == of(&[("x-a", "1"), ("x-c", "3")]));
+        assert!(of(&[("x-a", "1"), ("x-a", "1")]) == of(&[("x-a", "1, 1")]));
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! Floor 3: every decision. Pure functions of facts and `now` that return enums with their reason.
 
 pub mod order;
+pub mod privacy;
+pub mod variant;
 pub mod key;
 pub mod freshness;
+pub mod lease;
 pub mod rules;
 pub mod inquiry;
-pub mod storable;
 pub mod reuse;
+pub mod portion;
+pub mod storable;
 pub mod admit;
+pub mod freshen;
 pub mod retry;

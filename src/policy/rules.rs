@@ -2,6 +2,7 @@
 
 use crate::api::route::Resource;
 use crate::policy::freshness::Lifetimes;
+use crate::policy::lease::Terms;
 use std::time::Duration;
 
 /// The rules in force. Plain data, shared behind an `Arc`, replaced whole.
@@ -11,6 +12,8 @@ pub struct Rules {
     pub resources: Vec<Resource>,
     /// How long answers stay fresh.
     pub lifetimes: Lifetimes,
+    /// How long a credential is believed in.
+    pub lease: Terms,
     /// Whether a client's `Cache-Control` is honoured.
     pub client_directives: bool,
     /// The longest body that is read whole and may be stored, in bytes.

@@ -1,18 +1,24 @@
 //! The gateway's port, one request at a time: read the head, find out what is asked, and have it
 //! answered.
 
+use crate::api::route::Kind;
 use crate::base::time::Timestamp;
 use crate::cache::answer::Ending;
-use crate::cache::exchange::Cache;
+use crate::cache::exchange::Asking;
 use crate::cache::exchange::Step;
 use crate::cache::passage::Passage;
+use crate::cache::state::Cache;
 use crate::fields::cache_control::RequestDirectives;
+use crate::fields::cache_status;
+use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::ForwardReason;
 use crate::fields::hop_by_hop;
 use crate::observe::access;
 use crate::observe::access::Line;
 use crate::observe::access::Outcome;
 use crate::policy::inquiry::Inquiry;
+use crate::policy::portion;
+use crate::policy::privacy::Privacy;
 use crate::policy::rules::Rules;
 use crate::serve::message;
 use crate::serve::message::Asked;
@@ -23,6 +29,7 @@ use crate::serve::refusal::Notice;
 use crate::serve::refusal::Refusal;
 use crate::serve::reply;
 use crate::serve::reply::ReplyBody;
+use http::HeaderMap;
 use http::Method;
 use http::Request;
 use http::Response;
@@ -91,34 +98,55 @@ impl Gateway {
         let root = PathAndQuery::from_static("/");
         let target = head.uri.path_and_query().unwrap_or(&root);
         let inquiry = self.inquire(read, target, head);
-        let bodiless = head.method == Method::HEAD;
-        match self.cache.answer(&told.rules, &inquiry, target, &head.headers, now) {
-            Step::Now(answer) => {
+        let (rules, fields) = (&told.rules, &head.headers);
+        let route = &read.resource.name;
+        match self.cache.answer(&Asking { rules, inquiry: &inquiry, target, fields }, now) {
+            Step::Now(mut answer) => {
+                if portion::concerns(fields) {
+                    answer = answer.portioned(&head.method, fields);
+                }
                 let outcome = Outcome::Answered(answer.how);
-                let reply = reply::answer(answer, bodiless);
-                self.note(&told, &read.resource.name, &reply, outcome);
+                let reply = reply::answer(answer, inquiry.head);
+                self.note(&told, route, &reply, outcome);
                 Handling::Now(Some(reply))
             }
             Step::Later(ending) => {
-                let (gateway, route) = (self.clone(), read.resource.name.clone());
+                let (gateway, route) = (self.clone(), route.clone());
+                let wish = portion::concerns(fields).then(|| fields.clone());
                 Handling::Later(Box::pin(async move {
-                    gateway.finish(&told, &route, ending.await, bodiless)
+                    let ending = portioned(ending.await, &told.method, wish.as_ref());
+                    gateway.finish(&told, &route, ending)
                 }))
+            }
+            Step::Refused => {
+                let reply = reply::notice(&Refusal::NotStored.notice(), Some(&NOTHING_STORED));
+                self.note(&told, route, &reply, Outcome::Answered(NOTHING_STORED));
+                Handling::Now(Some(reply))
             }
         }
     }
 
     /// Replaces the credential by its hash.
     fn inquire<'a>(&self, read: &Read<'a>, target: &PathAndQuery, head: &Parts) -> Inquiry<'a> {
-        let credential = self.cache.keys.credential(read.authorization.as_bytes());
-        let (resource, fields) = (&read.resource.name, &head.headers);
+        let (resource, keys, fields) = (read.resource, &self.cache.keys, &head.headers);
+        let credential = read.authorization.map(|value| keys.credential(value.as_bytes()));
+        let privacy = if credential.is_some() { Privacy::Private } else { Privacy::Shared };
+        let credential = credential.unwrap_or_else(|| keys.nobody());
         let heeded = self.rules.client_directives.then(|| RequestDirectives::read(fields));
-        let directives = heeded.unwrap_or_default();
+        let key = |of_key: &HeaderMap| {
+            keys.key(&credential, &resource.name, target.path(), target.query(), of_key)
+        };
         Inquiry {
+            resource,
             id: read.id,
-            key: self.cache.keys.key(&credential, resource, target.path(), target.query(), fields),
+            key: match resource.kind {
+                Kind::Ticket => key(fields),
+                Kind::Opaque => key(&HeaderMap::new()),
+            },
             credential,
-            directives,
+            privacy,
+            head: head.method == Method::HEAD,
+            directives: heeded.unwrap_or_default(),
         }
     }
 
@@ -145,7 +173,6 @@ impl Gateway {
             Why::Method => (ForwardReason::Method, None, "resource"),
             Why::OtherPath => (ForwardReason::Bypass, None, "other"),
         };
-        let bodiless = head.method == Method::HEAD;
         let authorization = head.headers.get(AUTHORIZATION);
         let credential =
             authorization.map(|value| self.cache.keys.credential(value.as_bytes()).tag());
@@ -153,17 +180,12 @@ impl Gateway {
         let gateway = self.clone();
         Handling::Later(Box::pin(async move {
             let ending = gateway.cache.pass(&passage, head, body).await;
-            gateway.finish(&told, route, ending, bodiless)
+            gateway.finish(&told, route, ending)
         }))
     }
 
-    fn finish(
-        &self,
-        told: &Told,
-        route: &str,
-        ending: Ending,
-        bodiless: bool,
-    ) -> Response<ReplyBody> {
+    fn finish(&self, told: &Told, route: &str, ending: Ending) -> Response<ReplyBody> {
+        let bodiless = told.method == Method::HEAD;
         let (reply, outcome) = match ending {
             Ending::Answered(answer) => {
                 let outcome = Outcome::Answered(answer.how);
@@ -201,6 +223,24 @@ impl Gateway {
         }
     }
 }
+
+/// As much of an answer as the client asks for, if it asks for less than the whole.
+fn portioned(ending: Ending, method: &Method, wish: Option<&HeaderMap>) -> Ending {
+    match (ending, wish) {
+        (Ending::Answered(answer), Some(wish)) => {
+            Ending::Answered(Box::new(answer.portioned(method, wish)))
+        }
+        (ending, _) => ending,
+    }
+}
+
+/// How a request that may not be forwarded was handled.
+const NOTHING_STORED: CacheStatus = CacheStatus {
+    handling: cache_status::Handling::Refused,
+    stored: false,
+    collapsed: false,
+    detail: Some("only-if-cached"),
+};
 
 /// Reads a body until it ends, or turns out to be none that may be taken for empty.
 async fn is_empty(body: &mut Incoming) -> bool {

@@ -5,7 +5,7 @@
 
 use crate::api::credential;
 use crate::api::route;
-use crate::api::route::Kind;
+use crate::api::route::CredentialRule;
 use crate::api::route::Resource;
 use crate::api::route::Route;
 use crate::fields::hop_by_hop;
@@ -35,15 +35,15 @@ pub enum Asked<'a> {
     Passage(Why),
 }
 
-/// A read of a resource with a credential.
+/// A read of a resource that is answered by the cache.
 #[derive(Clone, Copy)]
 pub struct Read<'a> {
     /// The resource.
     pub resource: &'a Resource,
     /// The id in its path.
     pub id: &'a str,
-    /// The whole `Authorization` value.
-    pub authorization: &'a HeaderValue,
+    /// The whole `Authorization` value; `None` only where the resource needs none.
+    pub authorization: Option<&'a HeaderValue>,
 }
 
 /// Why a request passes through.
@@ -88,9 +88,6 @@ fn on_resource<'a>(
     if !matches!(head.method, Method::GET | Method::HEAD) {
         return Ok(Asked::Passage(Why::Method));
     }
-    if resource.kind == Kind::Opaque {
-        return Ok(Asked::Passage(Why::OtherPath));
-    }
     if head.headers.contains_key(EXPECT) {
         return Err(Refusal::Expect);
     }
@@ -99,12 +96,12 @@ fn on_resource<'a>(
     if head.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
         return Err(Refusal::BodyOnRead);
     }
-    match head.headers.get(AUTHORIZATION) {
-        Some(authorization) if credential::is_present(authorization.as_bytes()) => {
-            Ok(Asked::Read(Read { resource, id, authorization }))
-        }
-        _ => Ok(Asked::Passage(Why::NoCredential)),
+    let present = |value: &&HeaderValue| credential::is_present(value.as_bytes());
+    let authorization = head.headers.get(AUTHORIZATION).filter(present);
+    if authorization.is_none() && resource.credential == CredentialRule::Required {
+        return Ok(Asked::Passage(Why::NoCredential));
     }
+    Ok(Asked::Read(Read { resource, id, authorization }))
 }
 
 fn check_method(method: &Method) -> Result<(), Refusal> {

@@ -43,6 +43,8 @@ pub enum Refusal {
     BodyTooLong,
     /// Nothing of ours under `/_gateway/` has this name.
     NoSuchPage,
+    /// The client wants a stored response or none, and none will do (RFC 9111 section 5.2.1.7).
+    NotStored,
 }
 
 /// A refusal or failure in HTTP's terms.
@@ -106,8 +108,8 @@ impl Refusal {
     pub const fn notice(self) -> Notice {
         let (status, code) = self.status_and_code();
         let notice = Notice::new(status, code, ProxyError::HttpRequestError, self.message());
-        // After a name that is merely unknown the connection is as good as before.
-        Notice { close: !matches!(self, Self::NoSuchPage), ..notice }
+        // After these two the connection is as good as before.
+        Notice { close: !matches!(self, Self::NoSuchPage | Self::NotStored), ..notice }
     }
 
     /// The word for the access line.
@@ -131,6 +133,7 @@ impl Refusal {
             Self::Expect => (StatusCode::EXPECTATION_FAILED, "GATEWAY_EXPECTATION"),
             Self::BodyTooLong => (StatusCode::PAYLOAD_TOO_LARGE, "GATEWAY_BODY_TOO_LONG"),
             Self::NoSuchPage => (StatusCode::NOT_FOUND, "GATEWAY_NO_SUCH_PAGE"),
+            Self::NotStored => (StatusCode::GATEWAY_TIMEOUT, "GATEWAY_NOT_STORED"),
         }
     }
 
@@ -145,10 +148,11 @@ impl Refusal {
             Self::TwoCredentials => "There is more than one Authorization field.",
             Self::Framing => "A request body is framed once: by its length, or in chunks.",
             Self::ConnectionNames => "Connection names a field that cannot be dropped.",
-            Self::BodyOnRead => "A GET or HEAD of a ticket takes no body.",
-            Self::Expect => "A GET or HEAD of a ticket takes no Expect.",
+            Self::BodyOnRead => "A GET or HEAD of a resource takes no body.",
+            Self::Expect => "A GET or HEAD of a resource takes no Expect.",
             Self::BodyTooLong => "The request body is longer than this gateway takes.",
             Self::NoSuchPage => "Nothing of the gateway's own has this name.",
+            Self::NotStored => "Nothing stored answers this, and only-if-cached forbids to ask.",
         }
     }
 }

@@ -33,18 +33,20 @@ pub enum ReplyBody {
 /// An answer as a reply. `bodiless`: to a HEAD, whose reply says how long the body would be
 /// (RFC 9110 section 9.3.2).
 pub fn answer(answer: Answer, bodiless: bool) -> Response<ReplyBody> {
-    let Answer { status, reason, mut fields, body, age, how } = answer;
+    let Answer { status, reason, mut fields, body, age, how, .. } = answer;
     if let Some(age) = age {
         // RFC 9111 section 5.1: whole seconds.
         fields.insert(AGE, HeaderValue::from(age.as_secs()));
     }
     add_cache_status(&mut fields, &how);
     let body = match body {
+        AnswerBody::Whole(_) if status == StatusCode::NOT_MODIFIED => ReplyBody::Whole(None),
         AnswerBody::Whole(whole) if bodiless => {
             fields.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(whole.len()));
             ReplyBody::Whole(None)
         }
         AnswerBody::Streamed(_) if bodiless => ReplyBody::Whole(None),
+        AnswerBody::Unsent => ReplyBody::Whole(None),
         AnswerBody::Whole(whole) => ReplyBody::Whole(Some(whole)),
         AnswerBody::Streamed(streamed) => ReplyBody::Streamed(streamed),
     };

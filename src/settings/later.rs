@@ -24,15 +24,11 @@ enum Which {
     Only(&'static str),
 }
 
-const LATER: [Later; 23] = [
+const LATER: [Later; 15] = [
     Later { key: "listen.address", which: Which::RefusedBeginning("unix:") },
     Later { key: "listen.cert_file", which: Which::Refused },
     Later { key: "listen.key_file", which: Which::Refused },
     Later { key: "upstream.retries", which: Which::Every },
-    Later { key: "lifetimes.stale_while_revalidate", which: Which::Every },
-    Later { key: "lifetimes.stale_if_error", which: Which::Every },
-    Later { key: "lifetimes.lease", which: Which::Every },
-    Later { key: "lifetimes.lease_grace", which: Which::Every },
     Later { key: "limit.rate", which: Which::Every },
     Later { key: "limit.burst", which: Which::Every },
     Later { key: "limit.total_rate", which: Which::Every },
@@ -44,10 +40,6 @@ const LATER: [Later; 23] = [
     Later { key: "admin.address", which: Which::Every },
     Later { key: "admin.token_file", which: Which::Every },
     Later { key: "lifecycle.mode", which: Which::Only("sidecar") },
-    Later { key: "resources.kind", which: Which::Only("opaque") },
-    Later { key: "resources.credential", which: Which::Only("optional") },
-    Later { key: "resources.store_set_cookie", which: Which::Every },
-    Later { key: "resources.retry", which: Which::Every },
 ];
 
 /// What this release makes of a value.
@@ -96,7 +88,7 @@ mod tests {
             ("limit.max_wait", Value::new(None, "10s"), Effect::InForce),
             ("lifecycle.mode", Value::new(None, "gateway"), Effect::InForce),
             ("lifecycle.mode", Value::new(None, "sidecar"), Effect::NotYet),
-            ("resources.retry", Value::new(None, true), Effect::NotYet),
+            ("resources.kind", Value::new(None, "opaque"), Effect::InForce),
         ] {
             assert_eq!(effect(key, &value), expected, "{key} {value}");
         }

@@ -23,9 +23,9 @@ pub enum Scope {
     Everything,
     /// All of one credential.
     Credential(Tag),
-    /// One ticket, for every credential.
+    /// One ticket, or one thing of an opaque resource, for every credential.
     Ticket(Tag),
-    /// One credential's responses for one ticket: credential, ticket.
+    /// One credential's responses for one of them: credential, ticket.
     OwnTicket(Tag, Tag),
 }
 

@@ -1,15 +1,17 @@
 //! The store in memory. moka bounds it and finds things in it; it decides nothing.
 
 use crate::base::time::Timestamp;
-use crate::policy::freshness::Facts;
 use crate::policy::key::Key;
 use crate::policy::key::Tag;
+use crate::policy::key::Variant;
 use crate::policy::order::Turn;
 use crate::policy::storable::NotKept;
 use crate::store::marks::Aftermath;
 use crate::store::marks::Marks;
 use crate::store::marks::Scope;
 use crate::store::response::StoredResponse;
+use crate::store::shelf::Shelf;
+use http::HeaderName;
 use moka::ops::compute::CompResult;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
@@ -20,23 +22,18 @@ use std::time::Duration;
 
 /// Stored responses within a budget of bytes, and the marks over them.
 pub struct Store {
-    responses: Cache<Key, Arc<StoredResponse>, KeyHashing>,
+    shelves: Cache<Key, Shelf, KeyHashing>,
     marks: Marks,
 }
 
 /// What is found under a key.
 pub struct Found {
-    /// The stored response, whether or not it may be reused.
+    /// The stored response that matches the request, whether or not it may be reused.
     pub stored: Option<Arc<StoredResponse>>,
     /// A turn after which no mark over the key was set; the newest such mark, or one later.
     pub mark: Turn,
-}
-
-impl Found {
-    /// What a decision about reuse needs to know of it.
-    pub fn facts(&self) -> Option<(Facts, Turn)> {
-        self.stored.as_ref().map(|stored| (stored.facts, stored.asked))
-    }
+    /// What the newest response under the key varies on, if none under it matches the request.
+    pub others: Option<Box<[HeaderName]>>,
 }
 
 impl Store {
@@ -45,22 +42,30 @@ impl Store {
     /// `memory`: the budget in bytes, overheads included. `retention`: the longest that a response
     /// is of use. `longest_forward`: how long after being asked for an answer may still come.
     pub fn new(memory: u64, retention: Duration, longest_forward: Duration) -> Self {
-        let responses = Cache::builder()
+        let shelves = Cache::builder()
             .max_capacity(memory)
-            .weigher(|_, stored: &Arc<StoredResponse>| weight(stored.len()))
+            .weigher(|_, shelf: &Shelf| weight(shelf))
             .time_to_live(retention.clamp(Duration::from_secs(1), LONGEST_RETENTION))
             .build_with_hasher(KeyHashing);
         let horizon = retention.saturating_add(longest_forward);
-        Self { responses, marks: Marks::new(horizon) }
+        Self { shelves, marks: Marks::new(horizon) }
     }
 
-    /// What is stored under `key`, and whether a mark covers it.
+    /// What is stored under `key` for a request that `matches`, and whether a mark covers it.
     ///
     /// `tags`, of the credential and the ticket, are only worked out if a mark may cover it.
-    pub fn look_up(&self, key: &Key, tags: impl FnOnce() -> (Tag, Tag), now: Timestamp) -> Found {
-        let stored = self.responses.get(key).filter(|stored| stored.key == *key);
+    pub fn look_up(
+        &self,
+        key: &Key,
+        matches: impl Fn(&Variant) -> bool,
+        tags: impl FnOnce() -> (Tag, Tag),
+        now: Timestamp,
+    ) -> Found {
+        let there = self.shelves.get(key);
+        let stored = there.as_ref().and_then(|shelf| shelf.select(matches));
+        let stored = stored.filter(|stored| stored.key == *key);
         let newest = self.marks.newest();
-        let mark = match &stored {
+        let mark = match stored {
             // No mark is newer, so none covers it: the common hit does not touch the table.
             Some(response) if !response.asked.is_covered_by(newest) => newest,
             Some(_) => {
@@ -69,7 +74,12 @@ impl Store {
             }
             None => newest,
         };
-        Found { stored, mark }
+        let others = match (stored, &there) {
+            (None, Some(others)) => others.all().first(),
+            _ => None,
+        };
+        let others = others.and_then(|other| other.variant.as_ref().map(|v| v.names.clone()));
+        Found { stored: stored.cloned(), mark, others }
     }
 
     /// The newest mark over the key of `credential` and `ticket`.
@@ -99,14 +109,15 @@ impl Store {
         if standing.unsettled {
             return Err(NotKept::Unsettled);
         }
-        let room = self.responses.policy().max_capacity();
-        if room.is_some_and(|room| u64::from(weight(response.len())) > room) {
+        let room = self.shelves.policy().max_capacity();
+        let alone = weight(&Shelf::One(Arc::clone(&response)));
+        if room.is_some_and(|room| u64::from(alone) > room) {
             return Err(NotKept::TooLong);
         }
-        let entry = self.responses.entry(response.key);
+        let entry = self.shelves.entry(response.key);
         let kept = entry.and_compute_with(|there| match there {
-            Some(there) if there.value().asked > response.asked => Op::Nop,
-            _ => Op::Put(response),
+            None => Op::Put(Shelf::One(response)),
+            Some(there) => there.value().with(response).map_or(Op::Nop, Op::Put),
         });
         match kept {
             CompResult::Unchanged(_) => Err(NotKept::Overtaken),
@@ -127,13 +138,13 @@ impl Store {
     /// Does the housekeeping that moka otherwise leaves to the next callers, and gives back the
     /// memory of what has expired. Called from a ticker.
     pub fn tidy(&self) {
-        self.responses.run_pending_tasks();
+        self.shelves.run_pending_tasks();
     }
 
-    /// How many responses are stored, and the bytes they are accounted for with.
+    /// Under how many keys something is stored, and the bytes it is accounted for with.
     pub fn size(&self) -> (u64, u64) {
         self.tidy();
-        (self.responses.entry_count(), self.responses.weighted_size())
+        (self.shelves.entry_count(), self.shelves.weighted_size())
     }
 }
 
@@ -144,8 +155,9 @@ const LONGEST_RETENTION: Duration = Duration::from_hours(100 * 365 * 24);
 /// the allocations' own heads (measured by `benches/memory.rs`, rounded up).
 const OVERHEAD: usize = 640;
 
-fn weight(len: usize) -> u32 {
-    u32::try_from(len.saturating_add(OVERHEAD)).unwrap_or(u32::MAX)
+fn weight(shelf: &Shelf) -> u32 {
+    let sizes = shelf.all().iter().map(|stored| stored.len().saturating_add(OVERHEAD));
+    u32::try_from(sizes.fold(0, usize::saturating_add)).unwrap_or(u32::MAX)
 }
 
 /// A key is a keyed hash already: its first bytes are its hash. Hashing it again would cost a hit
@@ -183,6 +195,8 @@ impl Hasher for FirstBytes {
 mod tests {
     use super::*;
     use crate::base::secret::Secret;
+    use crate::policy::freshness::Facts;
+    use crate::policy::freshness::Staleness;
     use crate::policy::key::KeySecret;
     use crate::store::response::Label;
     use http::HeaderMap;
@@ -197,17 +211,27 @@ mod tests {
         let (ann, ben) = (secret.credential(b"ann"), secret.credential(b"ben"));
         let key = |who| secret.key(who, "ticket", "/t/1", None, &HeaderMap::new());
         let facts = Facts {
+            asked_at: NOW,
             received_at: NOW,
             initial_age: Duration::ZERO,
             lifetime: LONG,
             authority_ends: None,
+            stale: Staleness::Forbidden,
+            always_validate: false,
+            negative: false,
         };
-        let (asked, status) = (Turn::new(1), StatusCode::OK);
-        let label = Label { key: key(&ann), asked, facts, status, negative: false };
+        let label = Label {
+            key: key(&ann),
+            asked: Turn::new(1),
+            facts,
+            status: StatusCode::OK,
+            own_tag: false,
+            variant: None,
+        };
         let response = StoredResponse::new(label, &HeaderMap::new(), b"{}").unwrap();
         let store = Store::new(1 << 20, LONG, LONG);
-        store.responses.insert(key(&ben), Arc::new(response));
-        let found = store.look_up(&key(&ben), || (ben.tag(), secret.ticket("1")), NOW);
+        store.shelves.insert(key(&ben), Shelf::One(Arc::new(response)));
+        let found = store.look_up(&key(&ben), |_| true, || (ben.tag(), secret.ticket("1")), NOW);
         assert!(found.stored.is_none());
     }
 }

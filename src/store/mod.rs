@@ -1,5 +1,8 @@
-//! Floor 5: what we remember: stored responses, and the marks that forbid their reuse.
+//! Floor 5: what we remember: stored responses, the marks that forbid their reuse, and the leases of
+//! the credentials they belong to.
 
-pub mod response;
 pub mod marks;
+pub mod leases;
+pub mod response;
+pub mod shelf;
 pub mod memory;

@@ -5,6 +5,7 @@
 
 use crate::policy::freshness::Facts;
 use crate::policy::key::Key;
+use crate::policy::key::Variant;
 use crate::policy::order::Turn;
 use bytes::Buf;
 use bytes::BufMut;
@@ -16,7 +17,7 @@ use http::HeaderValue;
 use http::StatusCode;
 use http::header::AGE;
 
-/// A response as it was answered, whole, and proved to be what was asked for.
+/// A response as it was answered, whole, and fit to be reused.
 pub struct StoredResponse {
     /// Compared by every reader: a table that mixed two up would be found out (threats.md K5).
     pub key: Key,
@@ -24,10 +25,12 @@ pub struct StoredResponse {
     pub asked: Turn,
     /// Its age and lifetime.
     pub facts: Facts,
-    /// Its status: 200, or what the not-found came under.
+    /// Its status.
     pub status: StatusCode,
-    /// Whether it says that there is no such ticket.
-    pub negative: bool,
+    /// Whether its `ETag` is ours: the upstream does not know it.
+    pub own_tag: bool,
+    /// To which requests under its key it is an answer; to all of them if there is no word.
+    pub variant: Option<Box<Variant>>,
     /// How many fields stand in the block.
     field_count: u16,
     /// Where in the block the body begins.
@@ -40,7 +43,7 @@ pub struct StoredResponse {
 pub struct TooLarge;
 
 /// What a response is stored as, apart from its fields and body.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Label {
     /// Its key.
     pub key: Key,
@@ -50,8 +53,10 @@ pub struct Label {
     pub facts: Facts,
     /// Its status.
     pub status: StatusCode,
-    /// Whether it is a not-found.
-    pub negative: bool,
+    /// Whether its `ETag` is ours.
+    pub own_tag: bool,
+    /// To which requests under its key it is an answer.
+    pub variant: Option<Box<Variant>>,
 }
 
 impl StoredResponse {
@@ -70,13 +75,14 @@ impl StoredResponse {
             block.put_slice(value.as_bytes());
         }
         block.put_slice(body);
-        let Label { key, asked, facts, status, negative } = label;
+        let Label { key, asked, facts, status, own_tag, variant } = label;
         Ok(Self {
             key,
             asked,
             facts,
             status,
-            negative,
+            own_tag,
+            variant,
             field_count: u16::try_from(kept().count()).map_err(|_| TooLarge)?,
             body_at: u32::try_from(fields_size).map_err(|_| TooLarge)?,
             block: block.freeze(),
@@ -133,6 +139,7 @@ mod tests {
     use super::*;
     use crate::base::secret::Secret;
     use crate::base::time::Timestamp;
+    use crate::policy::freshness::Staleness;
     use crate::policy::key::KeySecret;
     use proptest::prelude::*;
     use std::time::Duration;
@@ -144,13 +151,18 @@ mod tests {
             key: secret.key(&credential, "ticket", "/t/1", None, &HeaderMap::new()),
             asked: Turn::new(1),
             facts: Facts {
+                asked_at: Timestamp::from_secs(1),
                 received_at: Timestamp::from_secs(1),
                 initial_age: Duration::ZERO,
                 lifetime: Duration::from_secs(1),
                 authority_ends: None,
+                stale: Staleness::Forbidden,
+                always_validate: false,
+                negative: false,
             },
             status: StatusCode::OK,
-            negative: false,
+            own_tag: false,
+            variant: None,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::policy::retry;
 use crate::policy::retry::Retry;
 use crate::policy::rules::Deadlines;
 use crate::upstream::failure::Failure;
-use crate::upstream::request::TicketRequest;
+use crate::upstream::request::ReadRequest;
 use crate::upstream::sender::Broken;
 use crate::upstream::sender::Lane;
 use crate::upstream::sender::Sender;
@@ -18,6 +18,8 @@ use crate::upstream::wire::Tally;
 use bytes::Bytes;
 use bytes::BytesMut;
 use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
 use http::Response;
 use http::StatusCode;
 use http::header::CONTENT_LENGTH;
@@ -65,20 +67,33 @@ impl From<Failure> for Lost {
     }
 }
 
-/// Asks. `read_whole`: the longest body that is read before the answer is handed on, in bytes.
+/// A read as it is to be sent.
+pub struct Question<'a> {
+    /// What is sent.
+    pub request: &'a ReadRequest,
+    /// On which conditions.
+    pub conditions: &'a [(HeaderName, HeaderValue)],
+    /// Whether it may be sent again.
+    pub retry: bool,
+    /// The longest body that is read before the answer is handed on, in bytes.
+    pub read_whole: usize,
+    /// How long it may take.
+    pub deadlines: &'a Deadlines,
+}
+
+/// Asks.
 pub async fn ask(
     sender: &dyn Sender,
-    request: &TicketRequest,
-    read_whole: usize,
-    deadlines: &Deadlines,
+    question: &Question<'_>,
     clock: &Clock,
 ) -> Result<Heard, Lost> {
     let asked_at = clock.now();
+    let deadlines = question.deadlines;
     let heard = async {
-        let response = send(sender, request, deadlines.answer).await?;
+        let response = send(sender, question).await?;
         let (head, incoming) = response.into_parts();
-        let framing = framing(&head, false)?;
-        let body = read(incoming, read_whole, deadlines.body).await?;
+        let framing = framing(&head, question.request.is_head())?;
+        let body = read(incoming, question.read_whole, deadlines.body).await?;
         let mut fields = head.headers;
         hop_by_hop::strip(&mut fields);
         let journey = Journey { asked_at, received: clock.moment() };
@@ -88,21 +103,20 @@ pub async fn ask(
 }
 
 /// Sends the request and, where policy allows it, sends it again.
-async fn send(
-    sender: &dyn Sender,
-    request: &TicketRequest,
-    deadline: Duration,
-) -> Result<Response<Incoming>, Lost> {
-    let mut lane = Lane::Pooled;
+async fn send(sender: &dyn Sender, question: &Question<'_>) -> Result<Response<Incoming>, Lost> {
+    // What is sent once only must not meet a connection that the upstream is closing.
+    let mut lane = if question.retry { Lane::Pooled } else { Lane::Brisk };
     for attempts in 1.. {
-        let broken = match timeout(deadline, sender.send(request.to_request(), lane)).await {
+        let request = question.request.to_request(question.conditions);
+        let deadline = question.deadlines.answer;
+        let broken = match timeout(deadline, sender.send(request, lane)).await {
             Ok(Ok(response)) => return Ok(response),
             Ok(Err(broken)) => broken,
             Err(_) => return Err(Failure::AnswerTimeout.into()),
         };
         match retry::retry(broken.trace, attempts) {
-            Retry::OnNewConnection => lane = Lane::New,
-            Retry::No(_) => return Err(broken.into()),
+            Retry::OnNewConnection if question.retry => lane = Lane::New,
+            Retry::OnNewConnection | Retry::No(_) => return Err(broken.into()),
         }
     }
     Err(Failure::Dropped.into())

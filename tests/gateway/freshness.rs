@@ -14,6 +14,14 @@ use std::time::Duration;
 use std::time::UNIX_EPOCH;
 use verifik_gateway::settings::model::Settings;
 
+/// A house that gives out nothing stale, and whose leases outlast every lifetime.
+fn strict_house() -> House {
+    House::with(|settings| {
+        settings.lifetimes.stale_while_revalidate = Duration::ZERO;
+        settings.lifetimes.lease = Duration::from_hours(2);
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_ticket_stays_fresh_according_to_its_status() {
     let rows = [
@@ -28,7 +36,7 @@ async fn a_ticket_stays_fresh_according_to_its_status() {
         ("cancelled", 600),
     ];
     for (status, lifetime) in rows {
-        let house = House::new();
+        let house = strict_house();
         house.upstream.always(Say::ticket("t1", status, &[]));
         house.ticket("t1", ANN).await;
         let certain = lifetime * 9 / 10; // a lifetime of our own is shortened by up to a tenth
@@ -63,7 +71,7 @@ async fn a_batch_does_not_go_stale_all_at_once() {
 
 /// How an answer with `fields` stays fresh: a hit `until` a second, none from the next on.
 async fn stays_fresh(say: Say, until: u64, what: &str) {
-    let house = House::new();
+    let house = strict_house();
     house.upstream.always(say);
     house.ticket("t1", ANN).await;
     pass(until).await;
@@ -137,8 +145,22 @@ async fn what_is_stale_on_arrival_is_never_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_an_answer_took_counts_as_its_age() {
+async fn a_ticket_that_is_to_be_validated_each_time_is_stored_if_it_can_be() {
     let house = House::new();
+    let fields = [("cache-control", "max-age=60, no-cache"), ("etag", "\"a\"")];
+    house.upstream.always(Say::ticket("t1", "open", &fields));
+    for (asked, reason, known) in [(1, "uri-miss", None), (2, "stale", Some("\"a\""))] {
+        let reply = house.ticket("t1", ANN).await;
+        let expected = format!("verifik-gateway; fwd={reason}; fwd-status=200; stored");
+        assert_eq!(reply.cache(), expected);
+        assert_eq!(house.upstream.count(), asked);
+        assert_eq!(house.upstream.last().field("if-none-match"), known);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_an_answer_took_counts_as_its_age() {
+    let house = strict_house();
     house.upstream.always(Say::ticket("t1", "open", &[("cache-control", "max-age=20")]).after(8));
     house.ticket("t1", ANN).await;
     pass(4).await;
@@ -257,7 +279,7 @@ async fn what_a_credential_says_can_only_shorten() {
         ("no claims at all".to_owned(), true),
     ];
     for (claims, stored) in rows {
-        let (house, token) = (House::new(), token(&claims));
+        let (house, token) = (strict_house(), token(&claims));
         assert_eq!(house.ticket("t1", &token).await.status, 200, "{claims}");
         assert_eq!(house.ticket("t1", &token).await.is_hit(), stored, "{claims}");
         pass(15).await;

@@ -11,6 +11,7 @@ use crate::support::recall::recalls;
 use crate::support::recall::tells_writes;
 use crate::support::upstream::Say;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 use verifik_gateway::store::marks::Aftermath;
 use verifik_gateway::store::marks::Scope;
@@ -167,7 +168,9 @@ async fn a_read_asked_for_while_a_write_may_still_land_is_not_stored_after_that(
 /// Its body ends so late that what was fresh when it came is stale when it is answered.
 #[tokio::test(start_paused = true)]
 async fn a_read_whose_empty_body_ends_late_is_judged_by_when_it_ends() {
-    let house = House::new();
+    let house = House::with(|settings| {
+        settings.lifetimes.stale_while_revalidate = Duration::ZERO;
+    });
     house.get(T1, ANN).await;
     pass(10).await;
     let mut client = house.client();

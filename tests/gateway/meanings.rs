@@ -206,16 +206,38 @@ async fn a_ticket_with_a_hindrance_is_delivered_unchanged_and_never_stored() {
         ("cache-control", "no-store", "no-store"),
         ("cache-control", "max-age=60, No-Store", "no-store"),
         ("cache-control", "no-cache", "no-cache"),
-        ("cache-control", "no-cache=\"x\", max-age=60", "no-cache"),
         ("set-cookie", "session=1; HttpOnly", "set-cookie"),
-        ("vary", "Accept-Language", "vary"),
         ("vary", "*", "vary"),
+        ("vary", "origin, *", "vary"),
+        ("vary", "no name", "vary"),
         ("content-encoding", "br", "content-coding"),
         ("content-range", "bytes 0-9/10", "partial"),
     ];
     for (name, value, why) in rows {
         never_stored(Say::json(200, TICKET, &[(name, value)]), why).await;
         never_stored(Say::json(404, SAMPLE_ERROR, &[(name, value)]), why).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_hindrance_is_stored() {
+    for (name, value) in [
+        ("vary", "Accept-Language"),
+        ("vary", "origin, Cookie"),
+        ("vary", "User-Agent"),
+        ("cache-control", "private, max-age=60"),
+        ("cache-control", "must-understand, max-age=60"),
+        ("cache-control", "no-cache=\"x-secret\", max-age=60"),
+    ] {
+        for (status, body) in [(200, TICKET), (404, SAMPLE_ERROR)] {
+            let house = House::new();
+            house.upstream.always(Say::json(status, body, &[(name, value), ("x-secret", "7")]));
+            assert_eq!(house.ticket("t1", ANN).await.field("x-secret"), Some("7"));
+            let hit = house.ticket("t1", ANN).await;
+            assert_eq!((hit.is_hit(), hit.status, hit.text().as_str()), (true, status, body));
+            let named = value.contains("x-secret");
+            assert_eq!(hit.field("x-secret").is_none(), named, "{value} {status}");
+        }
     }
 }
 
@@ -248,10 +270,20 @@ async fn a_bad_answer_leaves_the_tickets_others_have_as_they_were() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waited_for_an_answer_that_may_be_its_askers_only_asks_for_itself() {
-    for (vary, count) in [("origin, accept-encoding", 1), ("user-agent", 2), ("*", 2)] {
+    const T1: &str = "/v2/support-tickets/t1";
+    let (plain, named) = ([("authorization", ANN)], [("authorization", ANN), ("user-agent", "x")]);
+    let rows: [(&str, &[(&str, &str)], usize); 5] = [
+        ("origin, accept-encoding", &named, 1),
+        ("user-agent", &plain, 1),
+        ("user-agent", &named, 2),
+        ("*", &plain, 2),
+        ("*", &named, 2),
+    ];
+    for (vary, other, count) in rows {
         let house = House::new();
         house.upstream.always(Say::json(200, TICKET, &[("vary", vary)]).after(1));
-        let (one, other) = tokio::join!(house.ticket("t1", ANN), house.ticket("t1", ANN));
+        let (mut first, mut second) = (house.client(), house.client());
+        let (one, other) = tokio::join!(first.ask("GET", T1, &plain), second.ask("GET", T1, other));
         assert_eq!((one.text().as_str(), other.text().as_str()), (TICKET, TICKET));
         assert_eq!(house.upstream.count(), count, "{vary}");
     }

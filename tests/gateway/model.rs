@@ -2,6 +2,10 @@
 //! could know of it.
 
 use crate::support::client::Reply;
+use crate::verdict::Read;
+use crate::verdict::Seen;
+use crate::verdict::Taken;
+use crate::verdict::Tally;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -24,26 +28,24 @@ pub enum Part {
 pub struct Model {
     /// The number of the last event.
     last: u64,
-    /// When each reading was taken, and how long it may be reused.
-    pub readings: HashMap<u64, (Instant, Duration)>,
+    pub readings: HashMap<u64, Taken>,
     /// The readings that have reached those who asked for them.
     told: HashSet<u64>,
     /// What a read that begins now must not be older than.
     known: HashMap<Part, u64>,
+    /// After what a credential must have been proved to be answered from memory.
+    doubted: HashMap<String, u64>,
     /// What each write changes, and when it landed.
     writes: Vec<(Vec<Part>, u64)>,
     /// Until when a credential is refused.
     pub dead_until: HashMap<String, Instant>,
-    /// How many replies came from memory.
-    pub hits: usize,
-}
-
-/// A read, and the event that it must not be older than.
-pub struct Read {
-    token: &'static str,
-    ticket: &'static str,
-    began: Instant,
-    floor: u64,
+    /// Until when no ticket can be read.
+    pub down_until: Option<Instant>,
+    /// How long a proof is believed in, and how much longer where the upstream cannot be asked.
+    pub lease: (Duration, Duration),
+    /// What the upstream should not have heard.
+    pub wrongs: Vec<String>,
+    pub tally: Tally,
 }
 
 impl Model {
@@ -57,6 +59,12 @@ impl Model {
     pub fn know(&mut self, part: Part, event: u64) {
         let known = self.known.entry(part).or_default();
         *known = event.max(*known);
+    }
+
+    /// A credential must be proved after the event to be answered from memory.
+    pub fn doubt(&mut self, token: &str, event: u64) {
+        let doubted = self.doubted.entry(token.to_owned()).or_default();
+        *doubted = event.max(*doubted);
     }
 
     /// A write of `parts` is on its way, under a name.
@@ -78,36 +86,84 @@ impl Model {
         }
     }
 
+    /// The last event that has changed what a credential sees of a ticket.
+    pub fn state(&self, token: &str, ticket: &str) -> u64 {
+        let seen = [Part::Of(token.to_owned()), Part::Ticket(ticket.to_owned())];
+        let changes =
+            self.writes.iter().filter(|(parts, _)| parts.iter().any(|part| seen.contains(part)));
+        changes.map(|(_, event)| *event).max().unwrap_or_default()
+    }
+
     /// A read begins.
-    pub fn begin(&self, token: &'static str, ticket: &'static str) -> Read {
-        let own = Part::Own(token.to_owned(), ticket.to_owned());
-        let parts = [Part::All, Part::Of(token.to_owned()), Part::Ticket(ticket.to_owned()), own];
+    pub fn begin(&self, mut read: Read) -> Read {
+        let (token, ticket) = (read.token.to_owned(), read.ticket.to_owned());
+        let own = Part::Own(token.clone(), ticket.clone());
+        let parts = [Part::All, Part::Of(token), Part::Ticket(ticket), own];
         let floor = parts.iter().filter_map(|part| self.known.get(part)).max();
-        Read { token, ticket, began: Instant::now(), floor: floor.copied().unwrap_or_default() }
+        read.floor = floor.copied().unwrap_or_default();
+        read.doubted = self.doubted.get(read.token).copied().unwrap_or_default();
+        read.began = Instant::now();
+        read
     }
 
     /// Whether the reply is one that the read may have. What it refuses is known from now on.
     pub fn end(&mut self, read: &Read, reply: &Reply) -> Result<(), String> {
+        let cached_only = read.wish.only_if_cached;
+        if cached_only
+            && !(read.began.elapsed().is_zero() && (reply.is_hit() || reply.status == 504))
+        {
+            return Err(format!("asked for all the same: {reply:?}"));
+        }
         let Some(event) = reply.field("x-event").map(|event| event.parse().unwrap()) else {
+            self.tally.not_stored += usize::from(cached_only);
             let failed = matches!(reply.status, 502..=504);
             return if failed { Ok(()) } else { Err(format!("from nowhere: {reply:?}")) };
         };
-        let (taken, lifetime) = self.readings[&event];
-        let (age, hit) = (taken.elapsed(), reply.is_hit());
-        let own = !hit && !reply.cache().contains("; collapsed");
-        let told_age = reply.field("age").map_or(u64::MAX, |age| age.parse().unwrap());
+        let taken = self.readings[&event].clone();
+        let seen = Seen::new(&taken, read, reply);
         let wrongs = [
             ("another's", reply.field("x-seen") != Some(read.token)),
             ("older than what was known", event < read.floor),
-            ("past its lifetime", hit && age >= lifetime),
-            ("older than it says", hit && told_age < age.as_secs()),
-            ("no hit, and not asked for", own && taken < read.began),
-            ("asked for once, told twice", own && !self.told.insert(event)),
+            ("of something else", taken.void),
+            ("asked for once, told twice", seen.own && !self.told.insert(event)),
+            ("not proved", seen.from_store && !self.is_proved(read, reply.is_hit())),
         ];
-        self.hits += usize::from(hit);
-        if let Some((wrong, _)) = wrongs.iter().find(|(_, found)| *found) {
-            return Err(format!("{wrong}: {event} ({age:?} old), known {}: {reply:?}", read.floor));
+        let wrongs = wrongs.into_iter().chain(seen.wrongs(&taken, read, reply));
+        if let Some((wrong, _)) = wrongs.into_iter().find(|(_, found)| *found) {
+            let (age, floor) = (seen.age, read.floor);
+            let asked = (read.wish.line, read.began.elapsed());
+            return Err(format!(
+                "{wrong}: {event} ({age:?} old), known {floor}, asked {asked:?}: {reply:?}"
+            ));
         }
+        self.count(&seen, reply);
+        self.heed(read, reply, event);
+        Ok(())
+    }
+
+    /// Whether the credential was good so short a time ago that it may be answered from memory.
+    fn is_proved(&self, read: &Read, hit: bool) -> bool {
+        let (lease, grace) = self.lease;
+        let believed = if hit { lease } else { lease + grace };
+        lease.is_zero()
+            || self.readings.iter().any(|(event, taken)| {
+                let proof = taken.proves && taken.token == read.token && *event > read.doubted;
+                let heard = taken.arrives <= Instant::now();
+                proof && heard && taken.at.elapsed() < believed
+            })
+    }
+
+    fn count(&mut self, seen: &Seen, reply: &Reply) {
+        let (hit, cache) = (reply.is_hit(), reply.cache());
+        self.tally.fresh += usize::from(hit && seen.ttl >= 0);
+        self.tally.stale += usize::from(hit && seen.ttl < 0);
+        self.tally.stood_in += usize::from(!hit && seen.from_store);
+        self.tally.validated += usize::from(cache.contains("fwd-status=304"));
+        self.tally.not_modified += usize::from(reply.status == 304);
+        self.tally.proved += usize::from(cache.contains("detail=lease"));
+    }
+
+    fn heed(&mut self, read: &Read, reply: &Reply, event: u64) {
         match (reply.status, reply.field("x-dead")) {
             (_, Some(_)) => self.know(Part::Of(read.token.to_owned()), event),
             (403, None) => {
@@ -115,6 +171,5 @@ impl Model {
             }
             _ => {}
         }
-        Ok(())
     }
 }

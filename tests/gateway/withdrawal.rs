@@ -75,15 +75,27 @@ async fn a_not_found_under_200_or_400_takes_the_ticket_back_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_credential_elsewhere_says_nothing_about_tickets() {
+async fn a_dead_credential_elsewhere_says_nothing_about_tickets_but_is_asked_about_once() {
+    const PROVED: &str = "ann/t1(2 of 3) ann/t2 ben/t1 ben/t2";
     for target in ["/v2/clients/me", "/v2/support-tickets", "/v2/support-tickets/threads/seen"] {
-        for (status, body) in [(401, UNAUTHORIZED), (403, EXPIRED), (404, GONE)] {
+        let rows = [(401, UNAUTHORIZED, PROVED), (403, EXPIRED, ALL), (404, GONE, ALL)];
+        for (status, body, expected) in rows {
             let house = well_read().await;
             others_get(&house, Say::json(status, body, &[]));
             house.get(target, ANN).await;
-            assert_eq!(recalled(&house).await, ALL, "{target} {status}");
+            assert_eq!(recalled(&house).await, expected, "{target} {status}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_called_dead_elsewhere_is_not_answered_from_memory_in_an_outage() {
+    let house = well_read().await;
+    others_get(&house, Say::json(401, UNAUTHORIZED, &[]));
+    house.get("/v2/clients/me", ANN).await;
+    house.upstream.always(Say::json(503, "{}", &[]));
+    assert_eq!(house.get(T1, ANN).await.status, 503, "nothing proves it good");
+    assert_eq!(house.get(T1, BEN).await.status, 200, "another's");
 }
 
 #[tokio::test(start_paused = true)]

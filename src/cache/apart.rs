@@ -1,5 +1,6 @@
-//! Keys whose answer was too long to be shared (design §3.4): for a while they are not collapsed,
-//! so that nobody waits for a forward whose answer only its first asker can have.
+//! Keys that are not collapsed for a while (design §3.4), since their answers were their first
+//! asker's only: too long to be kept whole, or not to be shared. Nobody then waits in vain for an
+//! answer that he cannot have.
 
 use crate::base::time::Timestamp;
 use crate::policy::key::Key;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 /// The keys, each until when it is remembered.
 #[derive(Default)]
-pub struct LongAnswers {
+pub struct Apart {
     until: Mutex<HashMap<Key, Timestamp>>,
 }
 
@@ -20,8 +21,8 @@ const REMEMBERED: Duration = Duration::from_mins(1);
 /// How many are. One that is not costs its askers a wait, nothing more.
 const AT_MOST: usize = 1_024;
 
-impl LongAnswers {
-    /// The answer of `key` is too long.
+impl Apart {
+    /// The answer of `key` is its asker's only.
     pub fn remember(&self, key: Key, now: Timestamp) {
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if until.len() >= AT_MOST {
@@ -32,7 +33,7 @@ impl LongAnswers {
         }
     }
 
-    /// Whether the answer of `key` was too long a short while ago.
+    /// Whether the answer of `key` was its asker's only, a short while ago.
     pub fn holds(&self, key: &Key, now: Timestamp) -> bool {
         let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         until.get(key).is_some_and(|end| now < *end)
@@ -53,14 +54,14 @@ mod tests {
         let key = |n: usize| {
             secret.key(&credential, "ticket", &format!("/t/{n}"), None, &HeaderMap::new())
         };
-        let (long, now) = (LongAnswers::default(), Timestamp::from_secs(100));
+        let (apart, now) = (Apart::default(), Timestamp::from_secs(100));
         for n in 0..=AT_MOST {
-            long.remember(key(n), now);
+            apart.remember(key(n), now);
         }
-        assert!(long.holds(&key(0), now) && !long.holds(&key(AT_MOST), now));
+        assert!(apart.holds(&key(0), now) && !apart.holds(&key(AT_MOST), now));
         let later = now.after(REMEMBERED);
-        assert!(!long.holds(&key(0), later));
-        long.remember(key(AT_MOST), later);
-        assert!(long.holds(&key(AT_MOST), later));
+        assert!(!apart.holds(&key(0), later));
+        apart.remember(key(AT_MOST), later);
+        assert!(apart.holds(&key(AT_MOST), later));
     }
 }

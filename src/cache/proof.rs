@@ -1,0 +1,87 @@
+//! Probes: one forward for each credential that finds out whether it is still good (design §3.4).
+
+use crate::cache::answer::Answer;
+use crate::cache::answer::Ending;
+use crate::cache::collapse::Boarding;
+use crate::cache::collapse::Waiters;
+use crate::cache::errand::Errand;
+use crate::cache::errand::Landed;
+use crate::cache::errand::Probed;
+use crate::cache::forward::Way;
+use crate::cache::state::Cache;
+use crate::fields::cache_status::CacheStatus;
+use crate::policy::key::Tag;
+use crate::policy::reuse;
+use crate::policy::reuse::Besides;
+use crate::policy::reuse::Plan;
+use crate::upstream::failure::Failure;
+use std::sync::Arc;
+
+impl Cache {
+    /// Begins a probe that nobody waits for yet.
+    pub(crate) fn probe_in_background(self: &Arc<Self>, errand: Arc<Errand>, way: Way) {
+        let cache = Arc::clone(self);
+        self.probes.begin(errand.credential, move |waiters| cache.probe(errand, way, waiters));
+    }
+
+    /// Answers a request that would be a hit but for its credential's lapsed lease: waits for one
+    /// probe, its own or another's, and goes by what is known then.
+    pub(crate) async fn prove(self: Arc<Self>, errand: Arc<Errand>, way: Way) -> Ending {
+        let probe = |waiters| Arc::clone(&self).probe(Arc::clone(&errand), way, waiters);
+        let joined = self.probes.join(errand.credential, Boarding::Any, probe).await;
+        let dropped = Probed { landed: Landed::Failed(Failure::Dropped), collapsed: false };
+        let Probed { landed, collapsed } = joined.outcome.unwrap_or(dropped);
+        if !joined.collapsed {
+            return self.conclude(&errand, landed, way, collapsed);
+        }
+        let now = self.clock.now();
+        let seen = self.look_again(&errand, now);
+        match reuse::plan(&errand.directives, seen.sight(), seen.missing(), now) {
+            Plan::Reuse(besides) => match seen.found.stored {
+                Some(stored) => {
+                    if besides == Besides::Validate {
+                        self.refresh(errand, way);
+                    }
+                    Ending::Answered(Box::new(Answer::from_store(&stored, now)))
+                }
+                None => self.fetch(errand, way).await,
+            },
+            Plan::Prove => self.after_in_vain(errand, &landed, way).await,
+            Plan::Forward(reason) | Plan::ForwardAnew(reason) | Plan::ForwardAlone(reason) => {
+                self.fetch(errand, Way { reason, ..way }).await
+            }
+            // A request that may not be forwarded is not sent here.
+            Plan::Refuse => self.fetch(errand, way).await,
+        }
+    }
+
+    /// The probe proved nothing. If it could not be asked, what is stored may stand in; if the
+    /// answer said nothing either way, each asks for itself.
+    async fn after_in_vain(
+        self: Arc<Self>,
+        errand: Arc<Errand>,
+        landed: &Landed,
+        way: Way,
+    ) -> Ending {
+        let status = match landed {
+            Landed::Failed(_) => Some(None),
+            Landed::Answer(fetched) if fetched.failing => Some(Some(fetched.told.as_u16())),
+            Landed::Found(_) | Landed::Answer(_) | Landed::Long(_) => None,
+        };
+        let stand_in = status.and_then(|status| {
+            let detail = way.detail;
+            let forwarded = CacheStatus::forwarded(way.reason, status);
+            self.stand_in(&errand, CacheStatus { collapsed: true, detail, ..forwarded })
+        });
+        match stand_in {
+            Some(answer) => Ending::Answered(Box::new(answer)),
+            None => self.fetch(errand, way).await,
+        }
+    }
+
+    /// The probe itself: a forward like any other, whose landing says what it proves.
+    async fn probe(self: Arc<Self>, errand: Arc<Errand>, way: Way, waiters: Waiters<Tag, Probed>) {
+        let (landed, collapsed) = self.join_in_time(&errand, way).await;
+        waiters.announce(Probed { landed, collapsed });
+    }
+}
