@@ -15,6 +15,7 @@ use crate::policy::privacy::Privacy;
 use crate::store::response::StoredResponse;
 use bytes::Bytes;
 use http::HeaderMap;
+use http::HeaderName;
 use http::StatusCode;
 use http::header::DATE;
 use http::header::ETAG;
@@ -89,23 +90,25 @@ impl Arrival {
         }
     }
 
-    /// The fields that are stored: without those that a directive keeps from it.
-    pub(crate) fn storable_fields(
-        &self,
-        said: &ResponseDirectives,
-        privacy: Privacy,
-    ) -> Cow<'_, HeaderMap> {
-        let of = |named: &Named| match named {
-            Named::Fields(names) => names.clone(),
-            Named::Absent | Named::Whole => Vec::new(),
-        };
-        let mut names = of(&said.no_cache);
-        if privacy == Privacy::Shared {
-            names.extend(of(&said.private));
-        }
-        match names.as_slice() {
+    /// The fields that are stored: without those that are the asker's alone.
+    pub(crate) fn storable_fields(&self, askers: &[HeaderName]) -> Cow<'_, HeaderMap> {
+        match askers {
             [] => Cow::Borrowed(&self.fields),
             left_out => Cow::Owned(freshen::without(&self.fields, left_out)),
         }
     }
+}
+
+/// The fields that a directive keeps for the one who asked: they are neither stored nor given to
+/// those who waited (RFC 9111 sections 5.2.2.4 and 5.2.2.7).
+pub(crate) fn askers_fields(said: &ResponseDirectives, privacy: Privacy) -> Vec<HeaderName> {
+    let of = |named: &Named| match named {
+        Named::Fields(names) => names.clone(),
+        Named::Absent | Named::Whole => Vec::new(),
+    };
+    let mut names = of(&said.no_cache);
+    if privacy == Privacy::Shared {
+        names.extend(of(&said.private));
+    }
+    names
 }

@@ -8,6 +8,7 @@ use crate::cache::answer::Ending;
 use crate::fields::cache_control::RequestDirectives;
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::ForwardReason;
+use crate::policy::freshen;
 use crate::policy::key::Key;
 use crate::policy::key::KeySecret;
 use crate::policy::key::Tag;
@@ -22,6 +23,7 @@ use crate::upstream::request::ReadRequest;
 use crate::upstream::streamed::Streamed;
 use bytes::Bytes;
 use http::HeaderMap;
+use http::HeaderName;
 use http::StatusCode;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -85,6 +87,8 @@ pub struct Fetched {
     pub status: StatusCode,
     /// Its end-to-end fields.
     pub fields: HeaderMap,
+    /// Those of its fields that only the one who asked may have.
+    pub askers: Vec<HeaderName>,
     /// Its body; `None` where none was asked for.
     pub body: Option<Bytes>,
     /// The status that the upstream told: another one where it was asked to validate.
@@ -113,6 +117,8 @@ pub struct Handoff {
     pub status: StatusCode,
     /// Its end-to-end fields.
     pub fields: HeaderMap,
+    /// Whether what is stored may stand in for it.
+    pub failing: bool,
     /// Its body, until it is taken.
     pub body: Mutex<Option<Streamed>>,
 }
@@ -159,10 +165,15 @@ impl Errand {
 impl Fetched {
     /// The answer, to someone for whom it was come by like this.
     pub fn answer(&self, how: CacheStatus) -> Answer {
+        let fields = if how.collapsed {
+            freshen::without(&self.fields, &self.askers)
+        } else {
+            self.fields.clone()
+        };
         Answer {
             status: self.status,
             reason: None,
-            fields: self.fields.clone(),
+            fields,
             body: self.body.clone().map_or(AnswerBody::Unsent, AnswerBody::Whole),
             age: None,
             is_stored: self.kept.is_ok(),

@@ -92,7 +92,13 @@ impl Cache {
                     None => fetched.answer(how(Some(fetched.told))),
                 }
             }
-            Landed::Long(handoff) => return handoff.take(reason),
+            Landed::Long(handoff) => {
+                let stand_in = || self.stand_in(errand, how(Some(handoff.status)));
+                match handoff.failing.then(stand_in).flatten() {
+                    Some(answer) => answer,
+                    None => return handoff.take(reason),
+                }
+            }
             Landed::Failed(failure) => match self.stand_in(errand, how(None)) {
                 Some(answer) => answer,
                 None => return Ending::Failed { failure, how: how(None), unread: false },
@@ -159,7 +165,7 @@ impl Cache {
             };
             match errand.share(&landed, &self.keys) {
                 _ if !collapsed => return (landed, false),
-                Share::Yes if !self.will_do(errand, &landed) => {}
+                Share::Yes if !self.will_do(errand, &landed) => way.sharing = Sharing::Anew,
                 Share::Yes => return (landed, true),
                 _ if self.is_stood_in_for(errand, &landed) => return (landed, true),
                 Share::OfOthers(own) if way.variant.is_none() => way.variant = Some(own),

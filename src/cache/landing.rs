@@ -3,6 +3,7 @@
 use crate::api::answer::Meaning;
 use crate::api::route::Kind;
 use crate::base::time::Timestamp;
+use crate::cache::arrival;
 use crate::cache::arrival::Arrival;
 use crate::cache::errand::Audience;
 use crate::cache::errand::Errand;
@@ -38,6 +39,7 @@ use crate::upstream::attempt::HeardBody;
 use crate::upstream::failure::Failure;
 use crate::upstream::streamed::Streamed;
 use bytes::Bytes;
+use http::HeaderName;
 use http::StatusCode;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -62,7 +64,8 @@ impl Cache {
     }
 
     /// Freshens what is stored with a 304 that confirms it (RFC 9111 section 4.3.4). `None` if it
-    /// speaks of another response, and so says nothing about this one.
+    /// speaks of another response, and so says nothing about this one; or if there would be too
+    /// many fields, for each 304 may bring new ones.
     pub(crate) fn freshen(
         &self,
         errand: &Errand,
@@ -75,6 +78,9 @@ impl Cache {
             return None;
         }
         let arrival = Arrival::freshened(base, stored, heard.status, &heard.fields, heard.journey);
+        if arrival.fields.len() > MOST_FIELDS {
+            return None;
+        }
         let is_other = |meaning| !matches!(meaning, Meaning::Ticket(_));
         if arrival.meaning(errand).is_some_and(is_other) {
             return None;
@@ -97,7 +103,7 @@ impl Cache {
                 }
             } else {
                 let now = arrival.journey.received.now;
-                self.invalidate(Invalidate::EarlierOfOwnTicket, errand, turn, now);
+                self.invalidate(Invalidate::EarlierOfKey, errand, turn, now);
             }
         }
         let Arrival { status, fields, .. } = arrival;
@@ -106,6 +112,7 @@ impl Cache {
             fields,
             body: None,
             told: status,
+            askers: Vec::new(),
             kept,
             failing: false,
             audience: Audience::Nobody,
@@ -143,8 +150,9 @@ impl Cache {
         if let Some(rest) = rest {
             self.apart.remember(errand.key, now);
             let (status, fields) = (arrival.status, arrival.fields);
+            let failing = verdict.deliver == Deliver::AnswerOrStandIn;
             let body = Mutex::new(Some(rest));
-            return Landed::Long(Arc::new(Handoff { status, fields, body }));
+            return Landed::Long(Arc::new(Handoff { status, fields, failing, body }));
         }
         if verdict.deliver == Deliver::Failure {
             return Landed::Failed(Failure::Truncated);
@@ -155,8 +163,9 @@ impl Cache {
             Nominated::Everything => None,
         };
         let variant = variant.map(Box::new);
+        let askers = arrival::askers_fields(&said, errand.privacy);
         let kept = match verdict.keep {
-            Keep::Store => self.keep(errand, turn, &arrival, facts, &said, variant.clone()),
+            Keep::Store => self.keep(errand, turn, &arrival, facts, &askers, variant.clone()),
             Keep::Nothing(why) => Err(why),
         };
         // A 304 confirms what is stored, and the wish to keep nothing is one client's own.
@@ -168,7 +177,8 @@ impl Cache {
         let failing = verdict.deliver == Deliver::AnswerOrStandIn && kept.is_err();
         let audience = self.audience(errand, variant, verdict.keep, failing, now);
         let Arrival { status, fields, body, told, .. } = arrival;
-        Landed::Answer(Arc::new(Fetched { status, fields, body, told, kept, failing, audience }))
+        let fetched = Fetched { status, fields, askers, body, told, kept, failing, audience };
+        Landed::Answer(Arc::new(fetched))
     }
 
     fn facts(
@@ -201,24 +211,32 @@ impl Cache {
         turn: Turn,
         arrival: &Arrival,
         facts: Facts,
-        said: &ResponseDirectives,
+        askers: &[HeaderName],
         variant: Option<Box<Variant>>,
     ) -> Result<(), NotKept> {
         let body = arrival.body.as_ref().ok_or(NotKept::Head)?;
         let (status, own_tag) = (arrival.status, arrival.own_tag);
         let label = Label { key: errand.key, asked: turn, facts, status, own_tag, variant };
-        let fields = arrival.storable_fields(said, errand.privacy);
+        let fields = arrival.storable_fields(askers);
         let stored = StoredResponse::new(label, &fields, body).map_err(|_| NotKept::TooLong)?;
         self.store.keep(Arc::new(stored), errand.credential, errand.thing, facts.asked_at)
     }
 
     /// A newer answer has been seen and is not stored: what is stored from before it must not come
-    /// back. An answer that is nothing to rely upon says nothing about it.
+    /// back. An answer that is nothing to rely upon says nothing about it; nor does one of an opaque
+    /// resource about what is still fresh, for a cookie might have made the difference.
     fn outdate(&self, errand: &Errand, turn: Turn, meaning: Option<Meaning>, now: Timestamp) {
-        let relied_upon = matches!(meaning, None | Some(Meaning::Ticket(_)));
-        let is_older = |stored: &Arc<StoredResponse>| stored.asked < turn;
-        if relied_upon && self.look_again(errand, now).valid().is_some_and(is_older) {
-            self.invalidate(Invalidate::EarlierOfOwnTicket, errand, turn, now);
+        let what = match meaning {
+            Some(Meaning::Ticket(_)) => Invalidate::EarlierOfOwnTicket,
+            Some(_) => return,
+            None => Invalidate::EarlierOfKey,
+        };
+        let seen = self.look_again(errand, now);
+        let is_outdated = |stored: &Arc<StoredResponse>| {
+            stored.asked < turn && (meaning.is_some() || !stored.facts.is_fresh(now))
+        };
+        if seen.valid().is_some_and(is_outdated) {
+            self.invalidate(what, errand, turn, now);
         }
     }
 
@@ -279,9 +297,13 @@ impl Cache {
                 self.store.invalidate(&[own_ticket], Aftermath::Settled, now);
             }
             Invalidate::EarlierOfOwnTicket => self.store.invalidate_before(turn, own_ticket, now),
+            Invalidate::EarlierOfKey => self.store.drop_earlier(&errand.key, turn),
         }
     }
 }
+
+/// The most fields of what is freshened: more than twice as many as hyper reads of one answer.
+const MOST_FIELDS: usize = 256;
 
 /// `Date` and `ETag` may be added to what is stored.
 const FIELDS_OF_OURS: usize = 2;

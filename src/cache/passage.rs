@@ -72,6 +72,8 @@ struct Sent {
     /// Where the client believes to be.
     host: Option<Authority>,
     credential: Option<Tag>,
+    /// It is about a thing of one of our resources.
+    on_resource: bool,
     /// The ticket whose stored responses its answer may speak of.
     ticket: Option<Tag>,
 }
@@ -137,12 +139,15 @@ impl Cache {
 
     fn sent(&self, passage: &Passage, head: &Parts, path: &str) -> Sent {
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
-        let id = route::ticket_at(&passage.rules.resources, path);
+        let resources = &passage.rules.resources;
+        let id = route::ticket_at(resources, path);
+        let is_named = matches!(route::route(resources, path), Route::Resource { .. });
         Sent {
             head: head.method == Method::HEAD,
             path: path.to_owned(),
             host: host.and_then(|host| host.parse().ok()),
             credential: passage.credential,
+            on_resource: id.is_some() || is_named,
             ticket: id.map(|id| self.keys.ticket(id)),
         }
     }
@@ -218,14 +223,15 @@ impl Cache {
 
     /// Design §3.5: a credential that is dead, or a ticket that it may not see, or no longer. That
     /// a credential is dead ends its lease wherever it is heard; what is stored is dropped only if
-    /// it is heard of a ticket.
+    /// it is heard on a resource.
     fn heed(&self, sent: &Sent, status: StatusCode, meaning: Option<Meaning>) {
         let Some(credential) = sent.credential else { return };
         let standing = answer::standing(status);
         let dead = standing == Standing::CredentialDead
             || (standing == Standing::Withdrawn && meaning == Some(Meaning::CredentialDead));
         let scope = match sent.ticket {
-            Some(_) if dead => Some(Scope::Credential(credential)),
+            _ if dead && sent.on_resource => Some(Scope::Credential(credential)),
+            _ if dead => None,
             Some(ticket) if standing == Standing::Withdrawn => {
                 Some(Scope::OwnTicket(credential, ticket))
             }
@@ -251,7 +257,8 @@ impl Cache {
         references
             .filter_map(|reference| location::path(reference, &sent.path, &origins))
             .filter_map(|path| {
-                let path = path.strip_prefix(&self.base.prefix).unwrap_or(&path);
+                let below = path.strip_prefix(&self.base.prefix);
+                let path = below.filter(|below| below.starts_with('/')).unwrap_or(&path);
                 self.thing_at(rules, path, |_| true)
             })
             .collect()

@@ -1,5 +1,5 @@
 //! `Cache-Control`, RFC 9111 section 5.2: every directive but `no-transform`, for we transform
-//! nothing.
+//! nothing. Nor is RFC 8246's `immutable` read: what is fresh is validated only if the client asks.
 //!
 //! Doubt means "ask the upstream" (section 4.2.1): of several readings the most restrictive holds.
 //! What is outside the grammar is read word by word, and a word there may forbid, never allow: so
@@ -13,6 +13,7 @@ use http::HeaderValue;
 use http::header::CACHE_CONTROL;
 use http::header::GetAll;
 use http::header::PRAGMA;
+use http::header::VARY;
 use std::mem;
 use std::time::Duration;
 
@@ -50,8 +51,6 @@ pub struct ResponseDirectives {
     pub proxy_revalidate: bool,
     /// Section 5.2.2.3. It can lift `no-store`, so it counts only without argument.
     pub must_understand: bool,
-    /// RFC 8246. It allows, so it counts only without argument.
-    pub immutable: bool,
     /// Section 5.2.2.4.
     pub no_cache: Named,
     /// Section 5.2.2.7.
@@ -121,7 +120,6 @@ impl ResponseDirectives {
             found.must_revalidate |= is(b"must-revalidate");
             found.proxy_revalidate |= is(b"proxy-revalidate");
             found.must_understand |= is(b"must-understand") && bare;
-            found.immutable |= is(b"immutable") && bare;
             if is(b"no-cache") {
                 found.no_cache.add(argument);
             } else if is(b"private") {
@@ -187,7 +185,10 @@ impl Argument<'_> {
         let list = text.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
         let members = list.unwrap_or(text).split(|&octet| octet == b',').map(<[u8]>::trim_ascii);
         let names = members.filter(|name| !name.is_empty()).map(token::field_name);
-        names.collect::<Option<Vec<_>>>().filter(|names| !names.is_empty())
+        let names = names.collect::<Option<Vec<_>>>().filter(|names| !names.is_empty())?;
+        // Without these nobody could tell whom, or how long, the rest may be given to.
+        let rules = [CACHE_CONTROL, VARY].iter().any(|name| names.contains(name));
+        (!rules).then_some(names)
     }
 }
 
@@ -292,7 +293,6 @@ mod tests {
             (said.must_revalidate, "must-revalidate"),
             (said.proxy_revalidate, "proxy-revalidate"),
             (said.must_understand, "must-understand"),
-            (said.immutable, "immutable"),
         ];
         let named = [(&said.no_cache, "no-cache"), (&said.private, "private")];
         let durations = [
@@ -364,8 +364,8 @@ mod tests {
             (&["no-store=x"], "no-store"),
             (&["no-store="], "no-store"),
             (&["must-revalidate=1, proxy-revalidate=\"\""], "must-revalidate, proxy-revalidate"),
-            (&["public=x, must-understand=1, immutable="], ""),
-            (&["PUBLIC,must-understand,Immutable"], "public, must-understand, immutable"),
+            (&["public=x, must-understand=1"], ""),
+            (&["PUBLIC,must-understand,Immutable"], "public, must-understand"),
             (&["no-storeX, xno-store, no_store"], ""),
             (&["x=no-store"], ""),
             (&["x=\"a, no-store\""], ""),
@@ -507,13 +507,13 @@ mod tests {
         #[test]
         fn what_a_response_said_reads_the_same(
             (no_store, public, must_revalidate) in any::<(bool, bool, bool)>(),
-            (proxy_revalidate, must_understand, immutable) in any::<(bool, bool, bool)>(),
+            (proxy_revalidate, must_understand) in any::<(bool, bool)>(),
             (no_cache, private) in (named(), named()),
             (max_age, s_maxage) in (duration(), duration()),
             (stale_while_revalidate, stale_if_error) in (duration(), duration()),
         ) {
             let said = ResponseDirectives {
-                no_store, public, must_revalidate, proxy_revalidate, must_understand, immutable,
+                no_store, public, must_revalidate, proxy_revalidate, must_understand,
                 no_cache, private, max_age, s_maxage, stale_while_revalidate, stale_if_error,
             };
             prop_assert_eq!(&ResponseDirectives::read(&lines(&[response(&said)])), &said);
@@ -541,7 +541,7 @@ mod tests {
         ) {
             let written = lines(&[format!("x=\"{noise}"), noise]);
             let said = ResponseDirectives::read(&written);
-            prop_assert!(!said.public && !said.immutable && !said.must_understand);
+            prop_assert!(!said.public && !said.must_understand);
             prop_assert!(said.max_age.unwrap_or_default().is_zero());
             let asked = RequestDirectives::read(&written);
             prop_assert!(asked.max_stale.unwrap_or_default().is_zero() && !asked.only_if_cached);

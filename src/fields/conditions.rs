@@ -173,6 +173,7 @@ mod tests {
 
         #[test]
         fn noise_is_no_condition(noise in "[^\"*\\x00-\\x1F\\x7F]{0,30}") {
+            prop_assume!(!["E", "N", "O", "L"].contains(&noise.as_str()), "short for a date");
             let stored = fields(&["etag: \"a\"", "last-modified: N"]);
             for name in ["if-none-match", "if-modified-since"] {
                 let noisy = fields(&[&format!("{name}: {noise}")]);

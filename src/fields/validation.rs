@@ -182,6 +182,7 @@ mod tests {
     proptest! {
         #[test]
         fn noise_is_no_validator(noise in "[^\"\\x00-\\x1F\\x7F]{0,30}") {
+            prop_assume!(!["N", "O", "L"].contains(&noise.as_str()), "short for a date");
             let stored = fields(&["etag: \"a\"", "last-modified: N"]);
             for name in ["etag", "last-modified"] {
                 let noisy = fields(&[&format!("{name}: {noise}")]);

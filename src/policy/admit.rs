@@ -63,6 +63,8 @@ pub enum Invalidate {
     OwnTicket,
     /// What it has of it and asked for earlier than the answer may not: the answer itself may.
     EarlierOfOwnTicket,
+    /// What stands under the answer's own key and was asked for earlier may not.
+    EarlierOfKey,
 }
 
 /// What an answer says about its credential (design §3.4).
@@ -159,8 +161,8 @@ fn invalidate(answer: &Candidate<'_>) -> Invalidate {
     match answer.meaning {
         Some(Meaning::NotFound(_)) => Invalidate::EarlierOfOwnTicket,
         Some(_) if withdrawn => Invalidate::OwnTicket,
-        // Of an opaque resource the refusal itself may be stored.
-        None if withdrawn => Invalidate::EarlierOfOwnTicket,
+        // Nobody's 404 to a query of his own is to take from everyone what other queries brought.
+        None if withdrawn => Invalidate::EarlierOfKey,
         _ => Invalidate::Nothing,
     }
 }
@@ -282,7 +284,7 @@ mod tests {
         let rows = [
             // status, whether something may stand in
             (200, true, Answer, Store, Invalidate::Nothing, Proof::None),
-            (404, false, Answer, Store, Invalidate::EarlierOfOwnTicket, Proof::None),
+            (404, false, Answer, Store, Invalidate::EarlierOfKey, Proof::None),
             (
                 401,
                 false,

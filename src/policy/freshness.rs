@@ -244,9 +244,9 @@ fn shortened(span: Duration, jitter: f64) -> Duration {
     span.mul_f64(1.0 - 0.1 * jitter.clamp(0.0, 1.0))
 }
 
-/// Section 4.2.4. The windows are the upstream's where it gives them, else ours; but an opaque
-/// resource is reused while it is validated only if the upstream says so: without a contract about
-/// it, only being disconnected excuses a stale answer. Nor so is what is never fresh, by whoever's word.
+/// Section 4.2.4. The windows are the upstream's where it gives them, else ours. Two things are reused
+/// while they are validated only if the upstream says so: an opaque resource, for without a contract
+/// about it only being disconnected excuses a stale answer; and what is never fresh, by whoever's word.
 fn staleness(
     answer: &Timed<'_>,
     said: &ResponseDirectives,

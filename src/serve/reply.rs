@@ -42,7 +42,10 @@ pub fn answer(answer: Answer, bodiless: bool) -> Response<ReplyBody> {
     let body = match body {
         AnswerBody::Whole(_) if status == StatusCode::NOT_MODIFIED => ReplyBody::Whole(None),
         AnswerBody::Whole(whole) if bodiless => {
-            fields.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(whole.len()));
+            // RFC 9110 section 8.6: a 204 has no length, not even of nothing.
+            if status != StatusCode::NO_CONTENT {
+                fields.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(whole.len()));
+            }
             ReplyBody::Whole(None)
         }
         AnswerBody::Streamed(_) if bodiless => ReplyBody::Whole(None),

@@ -125,6 +125,14 @@ impl Store {
         }
     }
 
+    /// Takes out what stands under `key` and was asked for before the forward of `turn`.
+    pub fn drop_earlier(&self, key: &Key, turn: Turn) {
+        self.shelves.entry(*key).and_compute_with(|there| {
+            let Some(there) = there else { return Op::Nop };
+            there.value().since(turn).map_or(Op::Remove, Op::Put)
+        });
+    }
+
     /// Forbids the reuse of what the scopes cover and was asked for before now.
     pub fn invalidate(&self, scopes: &[Scope], aftermath: Aftermath, now: Timestamp) {
         self.marks.set(scopes, aftermath, now);

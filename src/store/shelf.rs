@@ -1,6 +1,7 @@
 //! The stored responses under one key: one, or the variants that its `Vary` makes.
 
 use crate::policy::key::Variant;
+use crate::policy::order::Turn;
 use crate::store::response::StoredResponse;
 use std::sync::Arc;
 
@@ -49,13 +50,22 @@ impl Shelf {
         }
         let left = self.all().iter().filter(|there| !replaces(there)).cloned();
         let mut all: Vec<_> = left.collect();
-        if all.is_empty() {
-            return Some(Self::One(newer));
-        }
         all.push(newer);
         all.sort_by_key(|stored| std::cmp::Reverse(stored.asked));
         all.truncate(MOST_VARIANTS);
-        Some(Self::Several(all.into()))
+        Self::of(all)
+    }
+
+    /// What is left without those asked for before the forward of `turn`; `None` if nothing is.
+    pub(crate) fn since(&self, turn: Turn) -> Option<Self> {
+        Self::of(self.all().iter().filter(|there| there.asked >= turn).cloned().collect())
+    }
+
+    fn of(mut all: Vec<Arc<StoredResponse>>) -> Option<Self> {
+        match all.len() {
+            0 | 1 => all.pop().map(Self::One),
+            _ => Some(Self::Several(all.into())),
+        }
     }
 }
 
@@ -67,7 +77,6 @@ mod tests {
     use crate::policy::freshness::Facts;
     use crate::policy::freshness::Staleness;
     use crate::policy::key::KeySecret;
-    use crate::policy::order::Turn;
     use crate::store::response::Label;
     use http::HeaderMap;
     use http::HeaderName;
@@ -146,6 +155,19 @@ mod tests {
             let found = (selected(&shelf, "a"), selected(&shelf, "b"), shelf.all().len());
             assert_eq!(found, (turn(*a), turn(*b), *left), "{stored:?}");
         }
+    }
+
+    #[test]
+    fn what_was_asked_for_earlier_is_taken_out() {
+        let shelf = shelf(&[(1, Some("a")), (2, Some("b")), (3, Some("c"))]);
+        let left = |turn| {
+            let left = shelf.since(Turn::new(turn));
+            left.map_or(Vec::new(), |left| left.all().iter().map(|stored| stored.asked).collect())
+        };
+        let turns = |turns: &[u64]| turns.iter().copied().map(Turn::new).collect::<Vec<_>>();
+        assert_eq!(left(1), turns(&[3, 2, 1]));
+        assert_eq!(left(3), turns(&[3]));
+        assert_eq!(left(4), turns(&[]));
     }
 
     #[test]

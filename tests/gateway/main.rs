@@ -54,6 +54,7 @@ mod opaque_sharing;
 mod opaque_invalidation;
 mod malformed;
 mod malformed_values;
+mod second_reading;
 mod followed;
 mod settings;
 mod cli;

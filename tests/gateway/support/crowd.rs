@@ -3,11 +3,8 @@
 use crate::support::client::Reply;
 use crate::support::client::request;
 use crate::support::house::House;
+use crate::support::things::thing;
 use tokio::task::JoinHandle;
-use verifik_gateway::api::route::CredentialRule;
-use verifik_gateway::api::route::Kind;
-use verifik_gateway::api::route::Resource;
-use verifik_gateway::api::route::Template;
 use verifik_gateway::settings::model::Settings;
 
 /// The plain resource's first thing.
@@ -15,14 +12,7 @@ pub const THING: &str = "/things/1";
 
 /// Adds a plain resource, with or without a credential.
 pub fn add_things(settings: &mut Settings) {
-    settings.resources.push(Resource {
-        name: "thing".into(),
-        templates: vec![Template::parse("/things/{id}").expect("a template")],
-        kind: Kind::Opaque,
-        credential: CredentialRule::Optional,
-        store_set_cookie: false,
-        retry: true,
-    });
+    settings.resources.push(thing("/things/{id}"));
 }
 
 /// The path of a ticket.

@@ -5,13 +5,10 @@ use crate::support::house::House;
 use crate::support::house::pass;
 use crate::support::recall::ANN;
 use crate::support::recall::T1;
+use crate::support::things::thing;
 use crate::support::upstream::Say;
 use crate::support::wire::Message;
 use std::time::Duration;
-use verifik_gateway::api::route::CredentialRule;
-use verifik_gateway::api::route::Kind;
-use verifik_gateway::api::route::Resource;
-use verifik_gateway::api::route::Template;
 use verifik_gateway::settings::model::Settings;
 
 /// A page with the id of [`T1`], so that one script serves for both.
@@ -32,14 +29,7 @@ pub const NOON: &str = "Sun, 06 Nov 1994 12:00:00 GMT";
 /// A house that answers for pages too, with a credential or without one.
 pub fn house_with_pages(change: impl FnOnce(&mut Settings)) -> House {
     House::with(|settings| {
-        settings.resources.push(Resource {
-            name: "page".into(),
-            templates: vec![Template::parse("/pages/{id}").expect("a template")],
-            kind: Kind::Opaque,
-            credential: CredentialRule::Optional,
-            store_set_cookie: false,
-            retry: true,
-        });
+        settings.resources.push(thing("/pages/{id}"));
         // Whoever finds something stale waits for the upstream.
         settings.lifetimes.stale_while_revalidate = Duration::ZERO;
         change(settings);
