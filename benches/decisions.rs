@@ -26,6 +26,7 @@ use verifik_gateway::fields::cache_status::ForwardReason;
 use verifik_gateway::fields::framing::Framing;
 use verifik_gateway::fields::vary::Vary;
 use verifik_gateway::policy::admit;
+use verifik_gateway::policy::freshen;
 use verifik_gateway::policy::freshness;
 use verifik_gateway::policy::freshness::Facts;
 use verifik_gateway::policy::freshness::Journey;
@@ -123,21 +124,25 @@ fn on_the_way_in(criterion: &mut Criterion) {
     });
 }
 
+const LIFETIMES: Lifetimes = Lifetimes {
+    open: Duration::from_secs(15),
+    settled: Duration::from_mins(10),
+    not_found: Duration::from_secs(10),
+    max: Duration::from_hours(1),
+    while_revalidate: Duration::from_secs(30),
+    if_error: Duration::from_mins(10),
+};
+
 fn on_the_way_out(criterion: &mut Criterion) {
     let (fields, asked) = (answer_fields(), RequestDirectives::default());
-    let lifetimes = Lifetimes {
-        open: Duration::from_secs(15),
-        settled: Duration::from_mins(10),
-        not_found: Duration::from_secs(10),
-        max: Duration::from_hours(1),
-        while_revalidate: Duration::from_secs(30),
-        if_error: Duration::from_mins(10),
-    };
     let journey = Journey { asked_at: NOW, received: Moment { now: NOW, ..Moment::default() } };
     let meaning = Meaning::Ticket(TicketState::Open);
     criterion.bench_function("meaning of a 1.3 KB ticket", |b| {
         let body = SAMPLE.as_bytes();
         b.iter(|| answer::meaning(StatusCode::OK, &fields, black_box(body), SAMPLE_ID));
+    });
+    criterion.bench_function("our own tag of a 1.3 KB ticket", |b| {
+        b.iter(|| freshen::own_tag(black_box(SAMPLE.as_bytes())));
     });
     criterion.bench_function("facts and admission", |b| {
         b.iter(|| {
@@ -149,7 +154,7 @@ fn on_the_way_out(criterion: &mut Criterion) {
                 journey,
                 privacy: Privacy::Private,
             };
-            let facts = freshness::facts(&timed, &said, None, &lifetimes, 0.5);
+            let facts = freshness::facts(&timed, &said, None, &LIFETIMES, 0.5);
             let nominated = variant::nominated(Kind::Ticket, Vary::read(&fields));
             let answer = Candidate {
                 meaning: Some(meaning),

@@ -1,4 +1,8 @@
 //! What is done with an answer: `policy::admit` has decided, this carries it out.
+//!
+//! Departures: a 304 freshens the one response that it was asked about, not every variant with the
+//! same strong tag (RFC 9111 section 4.3.4); a HEAD that differs takes the stored response out
+//! instead of making it stale (section 4.3.5).
 
 use crate::api::answer::Meaning;
 use crate::api::route::Kind;

@@ -1,7 +1,8 @@
 //! `Cache-Control`, RFC 9111 section 5.2: every directive but `no-transform`, for we transform
 //! nothing. Nor is RFC 8246's `immutable` read: what is fresh is validated only if the client asks.
 //!
-//! Doubt means "ask the upstream" (section 4.2.1): of several readings the most restrictive holds.
+//! Doubt means "ask the upstream": of several readings the most restrictive holds. (A departure:
+//! section 4.2.1 has the first value used, or the response taken for stale.)
 //! What is outside the grammar is read word by word, and a word there may forbid, never allow: so
 //! no `no-store` hides behind a quote that is not closed or a comma that is missing.
 

@@ -1,5 +1,8 @@
 //! `Location` and `Content-Location` (RFC 9110 sections 10.2.2 and 8.7): which path a reference
 //! names, if it stays with its origin.
+//!
+//! Departure from RFC 9111 section 4.4: two origins are one and the same here, the upstream's and the
+//! one under which its clients reach us.
 
 use http::Uri;
 use http::uri::Authority;

@@ -1,5 +1,9 @@
 //! What follows from an answer to a read: three consequences that do not know one another.
 //!
+//! Departure: not only a 5xx counts as no answer (RFC 9111 section 4.3.3); what is stored may stand
+//! in for a 429 as well, and about a ticket for a 408 and the 409s by which the API says that it is
+//! out of order.
+//!
 //! Departure: the design sets the mark that a dead credential leaves just before the forward that
 //! learnt of it, and so that of a 403 or 410. It is set *now*: nothing of that forward is to be
 //! stored, and an answer that another forward begun in between has brought must not outlive the

@@ -80,8 +80,8 @@ impl KeySecret {
 
     /// What the request with `fields` has of what a `Vary` nominates; `None` if that is nothing.
     pub fn variant(&self, names: Vec<HeaderName>, fields: &HeaderMap) -> Option<Variant> {
-        let values = self.selecting(&names, fields);
-        (!names.is_empty()).then(|| Variant { names: names.into(), values })
+        let values = (!names.is_empty()).then(|| self.selecting(&names, fields))?;
+        Some(Variant { names: names.into(), values })
     }
 
     /// Stands for the values, as they are sent upstream, of the fields that a `Vary` nominates

@@ -1,7 +1,8 @@
 //! May an answer to a read be stored? RFC 9111 section 3, design §3.4, threats.md K4.
 //!
-//! Departures, all on the stricter side: of a ticket only what is proved to be it or a not-found is
-//! stored, whatever the upstream allows, and `no-store` wins over `must-understand`; `Set-Cookie`
+//! Departures: a ticket's not-found is stored for a while whatever its status, since its text proves
+//! it. All others are on the stricter side: of a ticket only what is proved to be it or a not-found
+//! is stored, whatever the upstream allows, and `no-store` wins over `must-understand`; `Set-Cookie`
 //! forbids storing (section 7.3 does not) unless an opaque resource's settings allow it; a body
 //! that ends where its connection does is never taken for complete (RFC 9112 section 8 would).
 

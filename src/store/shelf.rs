@@ -1,4 +1,9 @@
-//! The stored responses under one key: one, or the variants that its `Vary` makes.
+//! The stored responses under one key: one, or the variants that its `Vary` makes (RFC 9111
+//! section 4.1).
+//!
+//! Departures: the newest is what was asked for last, which we know, and not what has the latest
+//! `Date`; and a response without `Vary` replaces all variants, since its server says that there is
+//! nothing to tell apart any more.
 
 use crate::policy::key::Variant;
 use crate::policy::order::Turn;

@@ -1,4 +1,7 @@
-//! What is sent upstream: built from the key's fields for resources, copied for other traffic.
+//! What is sent upstream: built from the key's fields for tickets, copied for other traffic.
+//!
+//! Departure: `Via` and `Cache-Control` of a ticket's client end here, as everything that is not on
+//! the list (RFC 9110 section 7.6.3, RFC 9111 section 5.2); the directives are followed here.
 
 use crate::fields::cache_status::OUR_NAME;
 use crate::fields::hop_by_hop;

@@ -55,6 +55,7 @@ mod opaque_invalidation;
 mod malformed;
 mod malformed_values;
 mod second_reading;
+mod papers;
 mod followed;
 mod settings;
 mod cli;

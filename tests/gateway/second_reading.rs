@@ -129,9 +129,9 @@ async fn a_head_of_a_stored_204_says_no_length() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_there_with_one_query_is_still_there_with_another() {
     let house = open_house();
-    house.upstream.says(|request| match request.start.contains('?') {
-        true => text(404, "no-store"),
-        false => text(200, "max-age=60"),
+    house.upstream.says(|request| {
+        let queried = request.start.contains('?');
+        if queried { text(404, "no-store") } else { text(200, "max-age=60") }
     });
     ask(&house, &[]).await.unwrap();
     assert_eq!(house.client().ask("GET", "/a/1?junk", &[]).await.status, 404);
