@@ -48,7 +48,8 @@ impl Cache {
             },
             Plan::Prove => self.after_in_vain(errand, &landed, way).await,
             Plan::Forward(reason) | Plan::ForwardAnew(reason) | Plan::ForwardAlone(reason) => {
-                self.fetch(errand, Way { reason, ..way }).await
+                // It is no longer for the lease's sake.
+                self.fetch(errand, Way { reason, detail: None, ..way }).await
             }
             // A request that may not be forwarded is not sent here.
             Plan::Refuse => self.fetch(errand, way).await,
