@@ -166,8 +166,8 @@ impl Seen {
             (None, _) if choosy => false,
             (None, true) => within(while_revalidate),
             (None, false) => within(if_error),
-            (Some(limit), true) => within(limit + 1),
-            (Some(limit), false) => within(limit.saturating_add(1).min(if_error)),
+            // Whoever accepts it so stale is given it, whether or not the upstream fails.
+            (Some(limit), _) => within(limit.saturating_add(1)),
         }
     }
 }
