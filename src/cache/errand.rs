@@ -136,9 +136,10 @@ pub enum Share {
 impl Errand {
     /// Whether the answer may be one to this asker's own wish, and not what others would be told.
     pub fn is_particular(&self) -> bool {
-        let fields = self.request.fields();
-        let conditional = || request::ANSWERED_THERE.iter().any(|name| fields.contains_key(name));
-        self.verbatim || self.directives.no_store || self.request.is_head() || conditional()
+        self.verbatim
+            || self.directives.no_store
+            || self.request.is_head()
+            || request::is_answered_there(self.request.fields())
     }
 
     /// What the waiter with this errand has of an outcome.

@@ -166,8 +166,8 @@ impl Cache {
 
     /// Whether there are conditions that a cache does not answer, and which go on therefore.
     fn is_particular(asking: &Asking<'_>) -> bool {
-        let there = || request::ANSWERED_THERE.iter().any(|name| asking.fields.contains_key(name));
-        asking.inquiry.resource.kind == Kind::Opaque && there()
+        let opaque = asking.inquiry.resource.kind == Kind::Opaque;
+        opaque && request::is_answered_there(asking.fields)
     }
 
     /// Packs what is needed of a request.

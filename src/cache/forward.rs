@@ -147,12 +147,12 @@ impl Cache {
             let cache = Arc::clone(self);
             let (errand_sent, sharing) = (Arc::clone(errand), way.sharing);
             let forward = move |waiters| cache.forward(errand_sent, sharing, waiters);
-            let lane = self.lane(errand, way.variant);
+            let lane = || self.lane(errand, way.variant);
             let joined = match way.sharing {
                 _ if self.apart.holds(&errand.key, now) => self.forwards.alone(forward).await,
                 Sharing::Alone => self.forwards.alone(forward).await,
-                Sharing::Shared => self.forwards.join(lane, Boarding::Any, forward).await,
-                Sharing::Anew => self.forwards.join(lane, Boarding::Unsent, forward).await,
+                Sharing::Shared => self.forwards.join(lane(), Boarding::Any, forward).await,
+                Sharing::Anew => self.forwards.join(lane(), Boarding::Unsent, forward).await,
             };
             let collapsed = joined.collapsed;
             let Some(landed) = joined.outcome else {

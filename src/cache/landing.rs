@@ -64,7 +64,8 @@ impl Cache {
         if is_head && status == StatusCode::OK {
             return self.land_head(errand, turn, arrival);
         }
-        self.judge(errand, turn, arrival, rest)
+        let meaning = arrival.meaning(errand);
+        self.judge(errand, turn, arrival, meaning, rest)
     }
 
     /// Freshens what is stored with a 304 that confirms it (RFC 9111 section 4.3.4). `None` if it
@@ -85,11 +86,12 @@ impl Cache {
         if arrival.fields.len() > MOST_FIELDS {
             return None;
         }
+        let meaning = arrival.meaning(errand);
         let is_other = |meaning| !matches!(meaning, Meaning::Ticket(_));
-        if arrival.meaning(errand).is_some_and(is_other) {
+        if meaning.is_some_and(is_other) {
             return None;
         }
-        Some(self.judge(errand, turn, arrival, None))
+        Some(self.judge(errand, turn, arrival, meaning, None))
     }
 
     /// RFC 9111 section 4.3.5: the 200 to a HEAD updates what is stored, or shows it outdated.
@@ -102,7 +104,9 @@ impl Cache {
             if validation::head_agrees(&stored, base.own_tag, length, &arrival.fields) {
                 let (told, journey) = (arrival.status, arrival.journey);
                 let newer = Arrival::freshened(base, stored, told, &arrival.fields, journey);
-                if let Landed::Answer(landed) = self.judge(errand, turn, newer, None) {
+                let meaning = newer.meaning(errand);
+                let landed = self.judge(errand, turn, newer, meaning, None);
+                if let Landed::Answer(landed) = landed {
                     kept = landed.kept;
                 }
             } else {
@@ -123,18 +127,18 @@ impl Cache {
         }))
     }
 
-    /// Has it decided what follows from an answer, and carries that out. `rest`: the body of one
-    /// that is too long to be read whole.
+    /// Has it decided what follows from an answer, and carries that out. `meaning`: what it says of
+    /// its ticket, if it is about one; `rest`: the body of one that is too long to be read whole.
     fn judge(
         &self,
         errand: &Errand,
         turn: Turn,
         mut arrival: Arrival,
+        meaning: Option<Meaning>,
         rest: Option<Streamed>,
     ) -> Landed {
         let said = ResponseDirectives::read(&arrival.fields);
         let nominated = variant::nominated(errand.kind, Vary::read(&arrival.fields));
-        let meaning = arrival.meaning(errand);
         let facts = self.facts(errand, &arrival, meaning, &said);
         let candidate = Candidate {
             meaning,

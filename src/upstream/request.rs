@@ -123,8 +123,10 @@ impl ReadRequest {
 /// What a client may ask about a representation that we have, or will have, as a whole.
 pub const ANSWERED_HERE: [HeaderName; 4] = [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE];
 
-/// What it may ask that only the upstream can answer: RFC 9110 sections 13.1.1 and 13.1.4.
-pub const ANSWERED_THERE: [HeaderName; 2] = [IF_MATCH, IF_UNMODIFIED_SINCE];
+/// Whether it asks what only the upstream can answer: RFC 9110 sections 13.1.1 and 13.1.4.
+pub fn is_answered_there(fields: &HeaderMap) -> bool {
+    fields.contains_key(IF_MATCH) || fields.contains_key(IF_UNMODIFIED_SINCE)
+}
 
 /// RFC 9110 section 7.6.3.
 const OUR_VIA: &str = "1.1 verifik-gateway";

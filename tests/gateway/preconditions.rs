@@ -1,7 +1,6 @@
 //! A client's own conditions, answered from what is stored: RFC 9110 section 13, RFC 9111 section
 //! 4.3.2.
 
-use crate::support::client::Reply;
 use crate::support::house::ANN;
 use crate::support::house::BEN;
 use crate::support::house::House;
@@ -14,6 +13,8 @@ use crate::support::pages::NOON;
 use crate::support::pages::PAGE;
 use crate::support::pages::SECOND;
 use crate::support::pages::TAG;
+use crate::support::pages::ask;
+use crate::support::pages::house_that_stored;
 use crate::support::pages::house_with_pages;
 use crate::support::pages::is_conditional;
 use crate::support::pages::not_modified;
@@ -30,20 +31,6 @@ const LATER: &str = "Sun, 06 Nov 1994 12:00:01 GMT";
 fn date(after: i64) -> String {
     let date = UNIX_EPOCH + Duration::from_secs(WALL_AT_START.saturating_add_signed(after));
     httpdate::fmt_http_date(date)
-}
-
-async fn ask(house: &House, method: &str, target: &str, conditions: &[(&str, &str)]) -> Reply {
-    let fields: Vec<_> = [("authorization", ANN)].iter().chain(conditions).copied().collect();
-    house.client().ask(method, target, &fields).await
-}
-
-/// A house that has stored the first edition, which came with `fields`.
-async fn house_that_stored(target: &str, fields: &[(&'static str, &str)]) -> House {
-    let house = house_with_pages(|_| {});
-    let fields: Vec<_> = fields.iter().copied().chain([FRESH]).collect();
-    house.upstream.always(Say::json(200, FIRST, &fields));
-    house.get(target, ANN).await;
-    house
 }
 
 /// Asks for what a house has stored on these conditions; each is to cost the upstream nothing.

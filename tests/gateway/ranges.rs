@@ -1,9 +1,7 @@
 //! HEAD and ranges: what is stored answers for its parts, and what is only a part is never stored.
 //! RFC 9110 sections 9.3.2 and 14, RFC 9111 sections 3.3 and 4.3.5.
 
-use crate::support::client::Reply;
 use crate::support::house::ANN;
-use crate::support::house::House;
 use crate::support::house::pass;
 use crate::support::pages::BOTH;
 use crate::support::pages::FIRST;
@@ -12,6 +10,8 @@ use crate::support::pages::NOON;
 use crate::support::pages::PAGE;
 use crate::support::pages::SECOND;
 use crate::support::pages::TAG;
+use crate::support::pages::ask;
+use crate::support::pages::house_that_stored;
 use crate::support::pages::house_with_pages;
 use crate::support::pages::is_conditional;
 use crate::support::pages::not_modified;
@@ -22,20 +22,6 @@ use crate::support::upstream::Say;
 
 /// The length of both editions.
 const LENGTH: &str = "33";
-
-async fn ask(house: &House, method: &str, target: &str, wish: &[(&str, &str)]) -> Reply {
-    let fields: Vec<_> = [("authorization", ANN)].iter().chain(wish).copied().collect();
-    house.client().ask(method, target, &fields).await
-}
-
-/// A house that has stored the first edition, which came with `fields`.
-async fn house_that_stored(target: &str, fields: &[(&'static str, &str)]) -> House {
-    let house = house_with_pages(|_| {});
-    let fields: Vec<_> = fields.iter().copied().chain([FRESH]).collect();
-    house.upstream.always(Say::json(200, FIRST, &fields));
-    house.get(target, ANN).await;
-    house
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_head_is_answered_from_a_stored_get_with_the_length_of_its_body() {

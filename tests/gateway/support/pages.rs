@@ -1,6 +1,7 @@
 //! A house that caches pages besides tickets: opaque resources, for which RFC 9111 alone holds. What
 //! it is told of both comes in two editions.
 
+use crate::support::client::Reply;
 use crate::support::house::House;
 use crate::support::house::pass;
 use crate::support::recall::ANN;
@@ -59,4 +60,19 @@ pub fn is_conditional(request: &Message) -> bool {
 pub fn not_modified(fields: &[(&'static str, &str)]) -> Say {
     let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned()));
     Say::Answer(304, fields.collect(), Vec::new())
+}
+
+/// Asks as Ann, with fields of her own.
+pub async fn ask(house: &House, method: &str, target: &str, wish: &[(&str, &str)]) -> Reply {
+    let fields: Vec<_> = [("authorization", ANN)].iter().chain(wish).copied().collect();
+    house.client().ask(method, target, &fields).await
+}
+
+/// A house that has stored the first edition, which came with `fields`.
+pub async fn house_that_stored(target: &str, fields: &[(&'static str, &str)]) -> House {
+    let house = house_with_pages(|_| {});
+    let fields: Vec<_> = fields.iter().copied().chain([FRESH]).collect();
+    house.upstream.always(Say::json(200, FIRST, &fields));
+    house.get(target, ANN).await;
+    house
 }
