@@ -6,9 +6,12 @@ use crate::base::time::Clock;
 use crate::cache::apart::Apart;
 use crate::cache::collapse::Forwards;
 use crate::cache::state::Cache;
+use crate::policy::breaker;
+use crate::policy::budget;
 use crate::policy::freshness::Lifetimes;
 use crate::policy::key::KeySecret;
 use crate::policy::lease::Terms;
+use crate::policy::line;
 use crate::policy::rules::Access;
 use crate::policy::rules::Deadlines;
 use crate::policy::rules::Rules;
@@ -21,7 +24,7 @@ use crate::store::leases::Leases;
 use crate::store::memory::Store;
 use crate::upstream::client::ConnectionLimits;
 use crate::upstream::client::PooledClient;
-use crate::upstream::queue::Places;
+use crate::upstream::queue::Queue;
 use crate::upstream::request::Base;
 use crate::upstream::sender::Sender;
 use crate::upstream::tls;
@@ -30,6 +33,7 @@ use crate::upstream::tls::TlsError;
 use http::uri::Scheme;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::Mutex;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tracing::info;
@@ -116,7 +120,9 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
             sender: world.sender,
             keys: world.keys,
             base: base(&settings.upstream.url),
-            places: Places::new(settings.upstream.max_in_flight, settings.limit.max_queue),
+            queue: Queue::new(terms(settings), world.clock.clone()),
+            fuse: Arc::default(),
+            churn: Mutex::default(),
             clock: world.clock,
             draw: world.draw,
             forwards: Forwards::default(),
@@ -144,18 +150,40 @@ fn rules(settings: &Settings) -> Rules {
         max_stored_body: settings.cache.max_stored_body,
         max_target_bytes: settings.listen.max_target_bytes,
         max_request_body: settings.listen.max_request_body,
+        retries: settings.upstream.retries,
+        breaker: breaker::Terms {
+            failures: settings.breaker.failures,
+            penalty: settings.breaker.penalty,
+            max_penalty: settings.breaker.max_penalty,
+        },
         deadlines: Deadlines {
             answer: settings.upstream.answer_timeout,
             body: settings.upstream.body_timeout,
             total: settings.upstream.total_timeout,
             pass_through: settings.upstream.pass_through_answer_timeout,
-            place: settings.limit.max_wait,
+            turn: settings.limit.max_wait,
         },
         access: match settings.log.access {
             model::Access::All => Access::All,
             model::Access::Forwarded => Access::Forwarded,
             model::Access::Off => Access::Off,
         },
+    }
+}
+
+/// How the upstream's resources are to be asked for.
+fn terms(settings: &Settings) -> line::Terms {
+    let limit = &settings.limit;
+    let rate = match limit.rate {
+        model::Rate::Learn => budget::Rate::Learn,
+        model::Rate::Off => budget::Rate::Off,
+        model::Rate::PerSecond(rate) => budget::Rate::PerSecond(rate),
+    };
+    line::Terms {
+        budget: budget::Terms { rate, burst: limit.burst },
+        total_rate: limit.total_rate,
+        places: settings.upstream.max_in_flight,
+        max_waiting: limit.max_queue,
     }
 }
 

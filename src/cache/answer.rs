@@ -29,6 +29,8 @@ pub struct Answer {
     pub body: AnswerBody,
     /// Its age, if it comes from the store.
     pub age: Option<Duration>,
+    /// How long its forward stood in line while this asker waited.
+    pub queued: Duration,
     /// Whether it is what is stored: the client's conditions and range are answered from it here.
     pub is_stored: bool,
     /// How it came to be.
@@ -57,7 +59,27 @@ pub enum Ending {
         how: CacheStatus,
         /// The rest of the request's body may still be on its way.
         unread: bool,
+        /// How long its forward stood in line while this asker waited.
+        queued: Duration,
     },
+}
+
+impl Ending {
+    /// Without an answer, to a request without a body.
+    pub const fn failed(failure: Failure, how: CacheStatus) -> Self {
+        Self::Failed { failure, how, unread: false, queued: Duration::ZERO }
+    }
+
+    /// The same, after this time in line.
+    #[must_use]
+    pub fn after(mut self, waited: Duration) -> Self {
+        let queued = match &mut self {
+            Self::Answered(answer) => &mut answer.queued,
+            Self::Failed { queued, .. } => queued,
+        };
+        *queued = queued.saturating_add(waited);
+        self
+    }
 }
 
 impl Answer {
@@ -71,6 +93,7 @@ impl Answer {
             fields: stored.fields(ADDED_FIELDS),
             body: AnswerBody::Whole(stored.body()),
             age: Some(age),
+            queued: Duration::ZERO,
             is_stored: true,
             how: CacheStatus {
                 handling: Handling::Hit { ttl },

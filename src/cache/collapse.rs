@@ -3,6 +3,7 @@
 //! A forward is a task of its own. Whoever leaves, the first asker included, cancels only its own
 //! waiting. A forward that ends without an outcome, by a panic, is off the list all the same.
 
+use crate::policy::lane::Ticket;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -18,12 +19,27 @@ pub struct Forwards<K, V> {
     open: Arc<Open<K, V>>,
 }
 
-/// The outcome of a forward, and whether this asker merely waited for another's.
-pub struct Joined<V> {
-    /// `None` when the forward ended without one: it panicked.
-    pub outcome: Option<V>,
+/// Someone who waits for a forward.
+pub struct Waiter<V> {
+    stage: watch::Receiver<Stage<V>>,
     /// Another asker had begun it.
     pub collapsed: bool,
+}
+
+/// How far a forward has come.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Stage<V> {
+    /// It is on its way upstream, or about to be.
+    UnderWay,
+    /// It waits in line.
+    Queued {
+        /// Where.
+        ticket: Ticket,
+        /// What it has come back with so far, for who will not wait for better.
+        so_far: Option<V>,
+    },
+    /// It has an outcome.
+    Landed(V),
 }
 
 /// Which forwards under way an asker may join.
@@ -41,12 +57,12 @@ pub struct Waiters<K: Eq + Hash, V> {
     /// Its place on the list; `None` for a forward that nobody may join.
     place: Option<Place<K, V>>,
     /// Waits as long as the forward lasts, if it is to be done for nobody in particular.
-    _anybody: Option<watch::Receiver<Option<V>>>,
+    anybody: Option<watch::Receiver<Stage<V>>>,
 }
 
 /// One forward under way.
 struct Flight<V> {
-    announce: watch::Sender<Option<V>>,
+    announce: watch::Sender<Stage<V>>,
     sent: AtomicBool,
 }
 
@@ -72,28 +88,38 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Waits for the forward of `key`, beginning it if none is under way that may be joined.
-    pub async fn join<F>(
+    /// Joins the forward of `key`, beginning it if none is under way that may be joined.
+    pub fn join<F>(
         &self,
         key: K,
         boarding: Boarding,
         forward: impl FnOnce(Waiters<K, V>) -> F,
-    ) -> Joined<V>
+    ) -> Waiter<V>
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (outcome, collapsed) = self.board(key, boarding, forward);
-        Joined { outcome: landed(outcome).await, collapsed }
+        let mut forwards = self.open.lock();
+        let under_way = forwards.get(&key).filter(|flight| flight.may_be_joined(boarding));
+        if let Some(under_way) = under_way {
+            return Waiter { stage: under_way.announce.subscribe(), collapsed: true };
+        }
+        let (flight, stage) = Flight::begin();
+        // Whoever comes next joins this one rather than an earlier one.
+        forwards.insert(key.clone(), Arc::clone(&flight));
+        // A forward that ends at once takes the lock to leave the list.
+        drop(forwards);
+        self.depart(key, flight, None, forward);
+        Waiter { stage, collapsed: false }
     }
 
-    /// Waits for a forward that nobody else may join.
-    pub async fn alone<F>(&self, forward: impl FnOnce(Waiters<K, V>) -> F) -> Joined<V>
+    /// Begins a forward that nobody else may join.
+    pub fn alone<F>(&self, forward: impl FnOnce(Waiters<K, V>) -> F) -> Waiter<V>
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (flight, outcome) = Flight::begin();
-        tokio::spawn(forward(Waiters { flight, place: None, _anybody: None }));
-        Joined { outcome: landed(outcome).await, collapsed: false }
+        let (flight, stage) = Flight::begin();
+        tokio::spawn(forward(Waiters { flight, place: None, anybody: None }));
+        Waiter { stage, collapsed: false }
     }
 
     /// Begins a forward that nobody waits for yet, unless one of `key` is under way.
@@ -103,10 +129,10 @@ where
     {
         let mut forwards = self.open.lock();
         if !forwards.contains_key(&key) {
-            let (flight, outcome) = Flight::begin();
+            let (flight, stage) = Flight::begin();
             forwards.insert(key.clone(), Arc::clone(&flight));
             drop(forwards);
-            self.depart(key, flight, Some(outcome), forward);
+            self.depart(key, flight, Some(stage), forward);
         }
     }
 
@@ -115,51 +141,36 @@ where
         self.open.lock().len()
     }
 
-    fn board<F>(
-        &self,
-        key: K,
-        boarding: Boarding,
-        forward: impl FnOnce(Waiters<K, V>) -> F,
-    ) -> (watch::Receiver<Option<V>>, bool)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let mut forwards = self.open.lock();
-        let under_way = forwards.get(&key).filter(|flight| flight.may_be_joined(boarding));
-        if let Some(under_way) = under_way {
-            return (under_way.announce.subscribe(), true);
-        }
-        let (flight, outcome) = Flight::begin();
-        // Whoever comes next joins this one rather than an earlier one.
-        forwards.insert(key.clone(), Arc::clone(&flight));
-        // A forward that ends at once takes the lock to leave the list.
-        drop(forwards);
-        self.depart(key, flight, None, forward);
-        (outcome, false)
-    }
-
     fn depart<F>(
         &self,
         key: K,
         flight: Arc<Flight<V>>,
-        anybody: Option<watch::Receiver<Option<V>>>,
+        anybody: Option<watch::Receiver<Stage<V>>>,
         forward: impl FnOnce(Waiters<K, V>) -> F,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
         let place = Place { open: Arc::clone(&self.open), flight: Arc::clone(&flight), key };
-        tokio::spawn(forward(Waiters { flight, place: Some(place), _anybody: anybody }));
+        tokio::spawn(forward(Waiters { flight, place: Some(place), anybody }));
     }
 }
 
-async fn landed<V: Clone>(mut outcome: watch::Receiver<Option<V>>) -> Option<V> {
-    outcome.wait_for(Option::is_some).await.ok().and_then(|value| value.clone())
+impl<V: Clone> Waiter<V> {
+    /// How far the forward has come.
+    pub fn stage(&mut self) -> Stage<V> {
+        self.stage.borrow_and_update().clone()
+    }
+
+    /// Waits until it has come further; false if it has ended without an outcome: it panicked.
+    pub async fn changed(&mut self) -> bool {
+        self.stage.changed().await.is_ok()
+    }
 }
 
 impl<V> Flight<V> {
-    fn begin() -> (Arc<Self>, watch::Receiver<Option<V>>) {
-        let (announce, outcome) = watch::channel(None);
-        (Arc::new(Self { announce, sent: AtomicBool::new(false) }), outcome)
+    fn begin() -> (Arc<Self>, watch::Receiver<Stage<V>>) {
+        let (announce, stage) = watch::channel(Stage::UnderWay);
+        (Arc::new(Self { announce, sent: AtomicBool::new(false) }), stage)
     }
 
     fn may_be_joined(&self, boarding: Boarding) -> bool {
@@ -176,15 +187,34 @@ impl<K: Eq + Hash, V> Waiters<K, V> {
         self.flight.sent.store(true, Ordering::Release);
     }
 
+    /// Tells everyone that it waits in line.
+    pub fn queued(&self, ticket: Ticket, so_far: Option<V>) {
+        self.flight.announce.send_replace(Stage::Queued { ticket, so_far });
+    }
+
+    /// Tells everyone that it waits no longer. Whoever comes was never told that it did.
+    pub fn called(&self) {
+        self.flight.announce.send_if_modified(|stage| {
+            let queued = matches!(stage, Stage::Queued { .. });
+            *stage = Stage::UnderWay;
+            queued
+        });
+    }
+
+    /// From here on it is not done for nobody in particular any more: it ends with those who wait.
+    pub fn for_somebody_only(&mut self) {
+        self.anybody = None;
+    }
+
     /// Tells everyone the outcome.
     pub fn announce(self, outcome: V) {
         // The forward leaves the list after this, when `self` ends. Whoever boards in between
         // is told at once; whoever boards later finds in the store what was stored before.
-        self.flight.announce.send_replace(Some(outcome));
+        self.flight.announce.send_replace(Stage::Landed(outcome));
     }
 
     /// Returns when nobody waits any more and nobody can begin to.
-    pub async fn all_left(&mut self) {
+    pub async fn all_left(&self) {
         loop {
             self.flight.announce.closed().await;
             let Some(place) = &self.place else { return };
@@ -229,6 +259,18 @@ mod tests {
 
     const A_WHILE: Duration = Duration::from_secs(1);
 
+    /// Whether the outcome was another's forward, and the outcome.
+    async fn landed<V: Clone>(mut waiter: Waiter<V>) -> (Option<V>, bool) {
+        loop {
+            if let Stage::Landed(outcome) = waiter.stage() {
+                return (Some(outcome), waiter.collapsed);
+            }
+            if !waiter.changed().await {
+                return (None, waiter.collapsed);
+            }
+        }
+    }
+
     /// A forward that takes a while and counts how often it was begun.
     async fn slow(begun: Arc<AtomicUsize>, waiters: Waiters<&'static str, u8>) {
         begun.fetch_add(1, Ordering::Relaxed);
@@ -243,16 +285,16 @@ mod tests {
         let askers: Vec<_> = (0..1_000)
             .map(|_| {
                 let (forwards, begun) = (Arc::clone(&forwards), Arc::clone(&begun));
-                tokio::spawn(
-                    async move { forwards.join("7", Boarding::Any, |w| slow(begun, w)).await },
-                )
+                tokio::spawn(async move {
+                    landed(forwards.join("7", Boarding::Any, |w| slow(begun, w))).await
+                })
             })
             .collect();
         let mut collapsed = 0;
         for asker in askers {
-            let joined = asker.await.unwrap();
-            assert_eq!(joined.outcome, Some(42));
-            collapsed += usize::from(joined.collapsed);
+            let (outcome, waited_only) = asker.await.unwrap();
+            assert_eq!(outcome, Some(42));
+            collapsed += usize::from(waited_only);
         }
         assert_eq!((begun.load(Ordering::Relaxed), collapsed), (1, 999));
         yield_now().await;
@@ -265,12 +307,12 @@ mod tests {
         let begun = Arc::new(AtomicUsize::new(0));
         let first = tokio::spawn({
             let (forwards, begun) = (Arc::clone(&forwards), Arc::clone(&begun));
-            async move { forwards.join("7", Boarding::Any, |w| slow(begun, w)).await }
+            async move { landed(forwards.join("7", Boarding::Any, |w| slow(begun, w))).await }
         });
         yield_now().await;
         first.abort();
-        let second = forwards.join("7", Boarding::Any, |w| slow(Arc::clone(&begun), w)).await;
-        assert_eq!((second.outcome, second.collapsed), (Some(42), true));
+        let second = landed(forwards.join("7", Boarding::Any, |w| slow(Arc::clone(&begun), w)));
+        assert_eq!(second.await, (Some(42), true));
         assert_eq!(begun.load(Ordering::Relaxed), 1);
     }
 
@@ -280,24 +322,23 @@ mod tests {
         let begun = Arc::new(AtomicUsize::new(0));
         let alone = tokio::spawn({
             let (forwards, begun) = (Arc::clone(&forwards), Arc::clone(&begun));
-            async move { forwards.alone(|w| slow(begun, w)).await.outcome }
+            async move { landed(forwards.alone(|w| slow(begun, w))).await.0 }
         });
         yield_now().await;
-        let joined = forwards.join("7", Boarding::Any, |w| slow(Arc::clone(&begun), w)).await;
-        assert!(!joined.collapsed);
+        let joined = forwards.join("7", Boarding::Any, |w| slow(Arc::clone(&begun), w));
+        assert!(!landed(joined).await.1);
         assert_eq!((alone.await.unwrap(), begun.load(Ordering::Relaxed)), (Some(42), 2));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_panic_reaches_the_askers_as_no_outcome_and_the_key_is_free_again() {
         let forwards = Forwards::<_, u8>::default();
-        let joined =
-            forwards.join("7", Boarding::Any, |_waiters| async { panic!("deliberate") }).await;
-        assert_eq!(joined.outcome, None);
+        let joined = forwards.join("7", Boarding::Any, |_waiters| async { panic!("deliberate") });
+        assert_eq!(landed(joined).await.0, None);
         yield_now().await;
         assert_eq!(forwards.under_way(), 0);
-        let again = forwards.join("7", Boarding::Any, |w| slow(Arc::default(), w)).await;
-        assert_eq!((again.outcome, again.collapsed), (Some(42), false));
+        let again = forwards.join("7", Boarding::Any, |w| slow(Arc::default(), w));
+        assert_eq!(landed(again).await, (Some(42), false));
     }
 
     #[tokio::test(start_paused = true)]
@@ -307,11 +348,11 @@ mod tests {
         let asker = |forwards: &Arc<Forwards<&'static str, u8>>| {
             let (forwards, ended) = (Arc::clone(forwards), Arc::clone(&ended));
             tokio::spawn(async move {
-                let forward = |mut waiters: Waiters<_, _>| async move {
+                let forward = |waiters: Waiters<_, _>| async move {
                     waiters.all_left().await;
                     ended.fetch_add(1, Ordering::Relaxed);
                 };
-                forwards.join("7", Boarding::Any, forward).await.outcome
+                landed(forwards.join("7", Boarding::Any, forward)).await.0
             })
         };
         let (first, second) = (asker(&forwards), asker(&forwards));
@@ -338,7 +379,9 @@ mod tests {
         let begun = Arc::new(AtomicUsize::new(0));
         let asker = |boarding| {
             let (forwards, begun) = (Arc::clone(&forwards), Arc::clone(&begun));
-            tokio::spawn(async move { forwards.join("7", boarding, |w| queued(begun, w)).await })
+            tokio::spawn(
+                async move { landed(forwards.join("7", boarding, |w| queued(begun, w))).await },
+            )
         };
         // when it comes, in half seconds; which forward it gets; whether it joined that
         let rows = [
@@ -358,8 +401,7 @@ mod tests {
             yield_now().await;
         }
         for (asker, (comes, boarding, number, collapsed)) in askers.into_iter().zip(rows) {
-            let joined = asker.await.unwrap();
-            let found = (joined.outcome, joined.collapsed);
+            let found = asker.await.unwrap();
             assert_eq!(found, (Some(number), collapsed), "{comes} {boarding:?}");
         }
         yield_now().await;
@@ -372,7 +414,7 @@ mod tests {
         let begun = Arc::new(AtomicUsize::new(0));
         for _ in 0..3 {
             let begun = Arc::clone(&begun);
-            forwards.begin("7", |mut waiters: Waiters<_, _>| async move {
+            forwards.begin("7", |waiters: Waiters<_, _>| async move {
                 tokio::select! {
                     () = waiters.all_left() => panic!("somebody waits: anybody"),
                     () = sleep(A_WHILE) => begun.fetch_add(1, Ordering::Relaxed),
@@ -380,8 +422,8 @@ mod tests {
                 waiters.announce(42);
             });
         }
-        let joined = forwards.join("7", Boarding::Any, |w| slow(Arc::default(), w)).await;
-        assert_eq!((joined.outcome, joined.collapsed), (Some(42), true));
+        let joined = forwards.join("7", Boarding::Any, |w| slow(Arc::default(), w));
+        assert_eq!(landed(joined).await, (Some(42), true));
         yield_now().await;
         assert_eq!((begun.load(Ordering::Relaxed), forwards.under_way()), (1, 0));
     }

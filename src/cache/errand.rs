@@ -28,6 +28,7 @@ use http::StatusCode;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 /// A read on its way to the upstream: owned, because it outlives whoever asked.
 pub struct Errand {
@@ -72,6 +73,12 @@ pub enum Landed {
     Failed(Failure),
 }
 
+impl From<Failure> for Landed {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 /// The outcome of a probe, as those who wait for it receive it.
 #[derive(Clone)]
 pub struct Probed {
@@ -79,6 +86,12 @@ pub struct Probed {
     pub landed: Landed,
     /// Whether a forward of another asker's served as the probe.
     pub collapsed: bool,
+}
+
+impl From<Failure> for Probed {
+    fn from(failure: Failure) -> Self {
+        Self { landed: Landed::Failed(failure), collapsed: false }
+    }
 }
 
 /// An answer that was read whole.
@@ -177,6 +190,7 @@ impl Fetched {
             fields,
             body: self.body.clone().map_or(AnswerBody::Unsent, AnswerBody::Whole),
             age: None,
+            queued: Duration::ZERO,
             is_stored: self.kept.is_ok(),
             how: CacheStatus {
                 stored: self.kept.is_ok(),
@@ -194,7 +208,7 @@ impl Handoff {
         let how = CacheStatus { detail: Some(NotKept::TooLong.as_str()), ..forwarded };
         let body = self.body.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(body) = body else {
-            return Ending::Failed { failure: Failure::Dropped, how, unread: false };
+            return Ending::failed(Failure::Dropped, how);
         };
         Ending::Answered(Box::new(Answer {
             status: self.status,
@@ -202,6 +216,7 @@ impl Handoff {
             fields: self.fields.clone(),
             body: AnswerBody::Streamed(body),
             age: None,
+            queued: Duration::ZERO,
             is_stored: false,
             how,
         }))

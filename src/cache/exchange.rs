@@ -19,6 +19,7 @@ use crate::policy::reuse::Besides;
 use crate::policy::reuse::Plan;
 use crate::policy::reuse::StandIn;
 use crate::policy::rules::Rules;
+use crate::policy::wish::Wish;
 use crate::upstream::failure::Failure;
 use crate::upstream::request;
 use crate::upstream::request::ReadRequest;
@@ -40,6 +41,8 @@ pub struct Asking<'a> {
     pub target: &'a PathAndQuery,
     /// The client's fields.
     pub fields: &'a HeaderMap,
+    /// Whether it is one of a job's many.
+    pub of_a_job: bool,
 }
 
 /// An answer now or later. Hits are `Now`: they wait for nothing and cost no task.
@@ -99,7 +102,9 @@ impl Cache {
             }
         };
         if wanted && let Some(errand) = self.errand(asking, Method::GET, false) {
-            let (errand, way) = (Arc::new(errand), self.way(asking, seen, None));
+            // Nobody waits for it.
+            let wish = Wish::of_nobody(asking.rules.deadlines.turn, now);
+            let (errand, way) = (Arc::new(errand), self.way(asking, seen, None, wish));
             if besides == Besides::Prove {
                 self.probe_in_background(errand, way);
             } else {
@@ -118,14 +123,14 @@ impl Cache {
     ) -> Step {
         let head = asking.inquiry.head && asking.inquiry.resource.kind == Kind::Opaque;
         let method = if head { Method::HEAD } else { Method::GET };
-        let mut way = self.way(asking, seen, forward);
+        let mut way = self.way(asking, seen, forward, self.wish(asking));
         let verbatim = Self::is_verbatim(asking, seen);
         if head || verbatim || Self::is_particular(asking) {
             way.sharing = Sharing::Alone;
         }
         let Some(errand) = self.errand(asking, method, verbatim) else {
             let how = CacheStatus::forwarded(way.reason, None);
-            let failed = Ending::Failed { failure: Failure::Malformed, how, unread: false };
+            let failed = Ending::failed(Failure::Malformed, how);
             return Step::Later(Box::pin(async move { failed }));
         };
         let (cache, errand) = (Arc::clone(self), Arc::new(errand));
@@ -140,19 +145,28 @@ impl Cache {
         asking: &Asking<'_>,
         seen: &Seen,
         forward: Option<(ForwardReason, Sharing)>,
+        wish: Wish,
     ) -> Way {
         let stored = seen.found.stored.as_ref().and_then(|stored| stored.variant.as_ref());
         let known = stored.map(|variant| &variant.names).or(seen.found.others.as_ref());
         let variant = known.map(|names| self.keys.selecting(names, asking.fields));
         match forward {
-            Some((reason, sharing)) => Way { reason, sharing, variant, detail: None },
+            Some((reason, sharing)) => Way { reason, sharing, variant, detail: None, wish },
             None => Way {
                 reason: ForwardReason::Stale,
                 sharing: Sharing::Shared,
                 variant,
                 detail: Some(StandIn::Lease.as_str()),
+                wish,
             },
         }
+    }
+
+    fn wish(&self, asking: &Asking<'_>) -> Wish {
+        if asking.of_a_job {
+            return Wish::of_a_job();
+        }
+        Wish::of_request(asking.fields, asking.rules.deadlines.turn, self.clock.now())
     }
 
     /// Whether a client's own conditions and range go on: only with an opaque resource, and only
@@ -172,7 +186,7 @@ impl Cache {
 
     /// Packs what is needed of a request.
     fn errand(&self, asking: &Asking<'_>, method: Method, verbatim: bool) -> Option<Errand> {
-        let Asking { rules, inquiry, target, fields } = *asking;
+        let Asking { rules, inquiry, target, fields, .. } = *asking;
         let uri = self.base.uri(target)?;
         let authorization = fields.get(AUTHORIZATION);
         Some(Errand {

@@ -7,6 +7,8 @@ pub mod errand;
 pub mod arrival;
 pub mod state;
 pub mod landing;
+pub mod wait;
+pub mod trip;
 pub mod forward;
 pub mod proof;
 pub mod exchange;

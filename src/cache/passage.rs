@@ -94,7 +94,7 @@ impl Cache {
             Err(lost) => {
                 let (failure, unread) = (lost.failure, has_body && !progress.has_ended());
                 warn!(failure = failure.as_str(), cause = lost.cause, "a passage failed upstream");
-                Ending::Failed { failure, how, unread }
+                Ending::Failed { failure, how, unread, queued: Duration::ZERO }
             }
         }
     }
@@ -216,6 +216,7 @@ impl Cache {
                 HeardBody::Long(streamed) => AnswerBody::Streamed(streamed),
             },
             age: None,
+            queued: Duration::ZERO,
             is_stored: false,
             how: CacheStatus::forwarded(ForwardReason::Bypass, None),
         }))

@@ -3,17 +3,21 @@
 use crate::cache::answer::Answer;
 use crate::cache::answer::Ending;
 use crate::cache::collapse::Boarding;
+use crate::cache::collapse::Stage;
 use crate::cache::collapse::Waiters;
 use crate::cache::errand::Errand;
 use crate::cache::errand::Landed;
 use crate::cache::errand::Probed;
+use crate::cache::forward;
 use crate::cache::forward::Way;
 use crate::cache::state::Cache;
 use crate::fields::cache_status::CacheStatus;
+use crate::policy::class::Class;
 use crate::policy::key::Tag;
 use crate::policy::reuse;
 use crate::policy::reuse::Besides;
 use crate::policy::reuse::Plan;
+use crate::policy::wish::Wish;
 use crate::upstream::failure::Failure;
 use std::sync::Arc;
 
@@ -28,12 +32,21 @@ impl Cache {
     /// probe, its own or another's, and goes by what is known then.
     pub(crate) async fn prove(self: Arc<Self>, errand: Arc<Errand>, way: Way) -> Ending {
         let probe = |waiters| Arc::clone(&self).probe(Arc::clone(&errand), way, waiters);
-        let joined = self.probes.join(errand.credential, Boarding::Any, probe).await;
-        let dropped = Probed { landed: Landed::Failed(Failure::Dropped), collapsed: false };
-        let Probed { landed, collapsed } = joined.outcome.unwrap_or(dropped);
-        if !joined.collapsed {
-            return self.conclude(&errand, landed, way, collapsed);
-        }
+        let waiter = self.probes.join(errand.credential, Boarding::Any, probe);
+        let waited_only = waiter.collapsed;
+        let patience = forward::patience(&errand.rules.deadlines);
+        let waited = self.sit_out(waiter, &way.wish, patience, |_| {}).await;
+        let probed = waited.outcome.unwrap_or_else(|| Failure::Dropped.into());
+        let ending = if waited_only {
+            self.go_by(errand, probed.landed, way).await
+        } else {
+            self.conclude(&errand, probed.landed, way, probed.collapsed)
+        };
+        ending.after(waited.queued)
+    }
+
+    /// What becomes of a request that has waited for another's probe.
+    async fn go_by(self: Arc<Self>, errand: Arc<Errand>, landed: Landed, way: Way) -> Ending {
         let now = self.clock.now();
         let seen = self.look_again(&errand, now);
         match reuse::plan(&errand.directives, seen.sight(), seen.missing(), now) {
@@ -81,8 +94,24 @@ impl Cache {
     }
 
     /// The probe itself: a forward like any other, whose landing says what it proves.
+    /// In line, it waits for as long as anybody waits for it; those who do leave when they will not
+    /// wait any more.
     async fn probe(self: Arc<Self>, errand: Arc<Errand>, way: Way, waiters: Waiters<Tag, Probed>) {
-        let (landed, collapsed) = self.join_in_time(&errand, way).await;
-        waiters.announce(Probed { landed, collapsed });
+        let foreground = way.wish.class != Class::Background;
+        let until = if foreground { None } else { way.wish.until };
+        let wish = Wish { until, of_a_job: false, ..way.wish };
+        let relay = |stage: &Stage<Landed>| match stage {
+            Stage::Queued { ticket, so_far } => {
+                let probed = |landed: &Landed| Probed { landed: landed.clone(), collapsed: false };
+                waiters.queued(*ticket, so_far.as_ref().map(probed));
+            }
+            Stage::UnderWay => waiters.called(),
+            Stage::Landed(_) => {}
+        };
+        let probed = tokio::select! {
+            (probed, _) = self.join(&errand, Way { wish, ..way }, relay) => probed,
+            () = waiters.all_left() => return,
+        };
+        waiters.announce(probed);
     }
 }

@@ -10,6 +10,7 @@ use crate::cache::errand::Errand;
 use crate::cache::errand::Landed;
 use crate::cache::errand::Probed;
 use crate::fields::cache_status::ForwardReason;
+use crate::policy::churn::Churn;
 use crate::policy::inquiry::Inquiry;
 use crate::policy::key::Key;
 use crate::policy::key::KeySecret;
@@ -23,11 +24,13 @@ use crate::store::leases::Leases;
 use crate::store::memory::Found;
 use crate::store::memory::Store;
 use crate::store::response::StoredResponse;
-use crate::upstream::queue::Places;
+use crate::upstream::fuse::Fuse;
+use crate::upstream::queue::Queue;
 use crate::upstream::request::Base;
 use crate::upstream::sender::Sender;
 use http::HeaderMap;
 use std::sync::Arc;
+use std::sync::Mutex;
 
 /// All that an exchange works with.
 pub struct Cache {
@@ -41,8 +44,12 @@ pub struct Cache {
     pub base: Base,
     /// Under which keys are made.
     pub keys: KeySecret,
-    /// How many forwards may be under way.
-    pub places: Places,
+    /// Who goes upstream next.
+    pub queue: Queue,
+    /// Whether it is left alone for now.
+    pub fuse: Arc<Fuse>,
+    /// Whether credentials last.
+    pub churn: Mutex<Churn>,
     /// What time it is.
     pub clock: Clock,
     /// For the jitter of lifetimes.

@@ -3,11 +3,23 @@
 use crate::fields::cache_status::OUR_NAME;
 use std::fmt;
 
+/// One member of the `Proxy-Status` list: ours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ProxyStatus {
+    /// Section 2.1.1.
+    pub error: ProxyError,
+    /// Section 2.1.5: what the error type does not tell, in ASCII words of our own; no quotes, no
+    /// backslashes.
+    pub details: Option<&'static str>,
+}
+
 /// The error types of RFC 9209 section 2.3 that this gateway can meet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ProxyError {
     /// Section 2.3.2.
     DnsError,
+    /// Section 2.3.4.
+    DestinationUnavailable,
     /// Section 2.3.7.
     ConnectionRefused,
     /// Section 2.3.8.
@@ -24,6 +36,8 @@ pub enum ProxyError {
     TlsCertificateError,
     /// Section 2.3.16.
     HttpRequestError,
+    /// Section 2.3.17.
+    HttpRequestDenied,
     /// Section 2.3.18.
     HttpResponseIncomplete,
     /// Section 2.3.26.
@@ -39,6 +53,7 @@ impl ProxyError {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DnsError => "dns_error",
+            Self::DestinationUnavailable => "destination_unavailable",
             Self::ConnectionRefused => "connection_refused",
             Self::ConnectionTerminated => "connection_terminated",
             Self::ConnectionTimeout => "connection_timeout",
@@ -47,6 +62,7 @@ impl ProxyError {
             Self::TlsProtocolError => "tls_protocol_error",
             Self::TlsCertificateError => "tls_certificate_error",
             Self::HttpRequestError => "http_request_error",
+            Self::HttpRequestDenied => "http_request_denied",
             Self::HttpResponseIncomplete => "http_response_incomplete",
             Self::HttpResponseTimeout => "http_response_timeout",
             Self::HttpProtocolError => "http_protocol_error",
@@ -61,13 +77,41 @@ impl fmt::Display for ProxyError {
     }
 }
 
+impl fmt::Display for ProxyStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { error, details } = self;
+        error.fmt(f)?;
+        match details {
+            Some(details) => write!(f, "; details=\"{details}\""),
+            None => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn prints_a_structured_field() {
-        let printed = ProxyError::ConnectionRefused.to_string();
-        assert_eq!(printed, "verifik-gateway; error=connection_refused");
+        let rows = [
+            (ProxyError::ConnectionRefused, None, "error=connection_refused"),
+            (ProxyError::DestinationUnavailable, None, "error=destination_unavailable"),
+            (
+                ProxyError::HttpRequestDenied,
+                Some("rate limit"),
+                "error=http_request_denied; details=\"rate limit\"",
+            ),
+            (
+                ProxyError::HttpResponseTimeout,
+                Some("total-timeout"),
+                "error=http_response_timeout; details=\"total-timeout\"",
+            ),
+        ];
+        for (error, details, expected) in rows {
+            let expected = format!("verifik-gateway; {expected}");
+            assert_eq!(ProxyStatus { error, details }.to_string(), expected, "{error:?}");
+            assert_eq!(details.is_none(), error.to_string() == expected, "{error:?}");
+        }
     }
 }

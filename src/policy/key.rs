@@ -21,7 +21,7 @@ pub struct Key([u8; 32]);
 pub struct Credential([u8; 32]);
 
 /// What a mark can be set on, as short tags. Two that collide are only invalidated together.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Tag(u64);
 
 /// Which of several responses under one key: those to requests with the same values of the same

@@ -1,6 +1,7 @@
 //! What the settings mean for decisions: one snapshot for a whole exchange.
 
 use crate::api::route::Resource;
+use crate::policy::breaker;
 use crate::policy::freshness::Lifetimes;
 use crate::policy::lease::Terms;
 use std::time::Duration;
@@ -22,6 +23,10 @@ pub struct Rules {
     pub max_target_bytes: usize,
     /// The longest request body that is passed through, in bytes; `None` for any.
     pub max_request_body: Option<u64>,
+    /// How many tries a read gets after the first.
+    pub retries: u32,
+    /// When a failing upstream is left alone.
+    pub breaker: breaker::Terms,
     /// The deadlines of exchanges with the upstream.
     pub deadlines: Deadlines,
     /// Which exchanges get an access line.
@@ -39,8 +44,8 @@ pub struct Deadlines {
     pub total: Duration,
     /// Other traffic: without progress on either side.
     pub pass_through: Duration,
-    /// Resources: for a free place among the forwards under way.
-    pub place: Duration,
+    /// Resources: for a turn to go upstream, unless the client says otherwise.
+    pub turn: Duration,
 }
 
 /// Which exchanges get an access line.

@@ -100,7 +100,10 @@ impl Gateway {
         let inquiry = self.inquire(read, target, head);
         let (rules, fields) = (&told.rules, &head.headers);
         let route = &read.resource.name;
-        match self.cache.answer(&Asking { rules, inquiry: &inquiry, target, fields }, now) {
+        match self
+            .cache
+            .answer(&Asking { rules, inquiry: &inquiry, target, fields, of_a_job: false }, now)
+        {
             Step::Now(mut answer) => {
                 if portion::concerns(fields) {
                     answer = answer.portioned(&head.method, fields);
@@ -119,7 +122,11 @@ impl Gateway {
                 }))
             }
             Step::Refused => {
-                let reply = reply::notice(&Refusal::NotStored.notice(), Some(&NOTHING_STORED));
+                let reply = reply::notice(
+                    &Refusal::NotStored.notice(),
+                    Some(&NOTHING_STORED),
+                    Duration::ZERO,
+                );
                 self.note(&told, route, &reply, Outcome::Answered(NOTHING_STORED));
                 Handling::Now(Some(reply))
             }
@@ -191,11 +198,12 @@ impl Gateway {
                 let outcome = Outcome::Answered(answer.how);
                 (reply::answer(*answer, bodiless), outcome)
             }
-            Ending::Failed { failure, how, unread } => {
+            Ending::Failed { failure, how, unread, queued } => {
                 let notice = refusal::notice(failure);
                 // What is left of the request's body would be read as the next request.
                 let notice = Notice { close: notice.close || unread, ..notice };
-                (reply::notice(&notice, Some(&how)), Outcome::Failed(how, failure.as_str()))
+                let reply = reply::notice(&notice, Some(&how), queued);
+                (reply, Outcome::Failed(how, failure.as_str()))
             }
         };
         self.note(told, route, &reply, outcome);
@@ -203,7 +211,7 @@ impl Gateway {
     }
 
     fn refuse(&self, told: &Told, refusal: Refusal) -> Response<ReplyBody> {
-        let reply = reply::notice(&refusal.notice(), None);
+        let reply = reply::notice(&refusal.notice(), None, Duration::ZERO);
         self.note(told, "refused", &reply, Outcome::Own(refusal.as_str()));
         reply
     }

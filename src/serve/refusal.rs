@@ -3,6 +3,8 @@
 //! `Proxy-Status` (RFC 9209). Never the upstream's address, never an error's own words.
 
 use crate::fields::proxy_status::ProxyError;
+use crate::fields::proxy_status::ProxyStatus;
+use crate::fields::retry_after;
 use crate::upstream::failure::Failure;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -13,6 +15,7 @@ use http::header::ALLOW;
 use http::header::CONNECTION;
 use http::header::CONTENT_TYPE;
 use http::header::RETRY_AFTER;
+use std::time::Duration;
 
 /// Why a request is not forwarded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,8 +63,10 @@ pub struct Notice {
     pub error: ProxyError,
     /// Whether nothing that follows on the connection can be trusted.
     pub close: bool,
-    /// When to come back, in seconds.
-    pub retry_after: Option<u16>,
+    /// Which of several deadlines or limits it was, where `error` does not say.
+    pub details: Option<&'static str>,
+    /// When to come back.
+    pub retry_after: Option<Duration>,
 }
 
 impl Notice {
@@ -71,21 +76,22 @@ impl Notice {
         error: ProxyError,
         message: &'static str,
     ) -> Self {
-        Self { status, code, message, error, close: false, retry_after: None }
+        Self { status, code, message, error, details: None, close: false, retry_after: None }
     }
 
     /// The fields to answer with.
     pub fn fields(&self) -> HeaderMap {
         let mut fields = HeaderMap::with_capacity(8);
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Ok(error) = HeaderValue::from_maybe_shared(Bytes::from(self.error.to_string())) {
+        let proxy_status = ProxyStatus { error: self.error, details: self.details }.to_string();
+        if let Ok(error) = HeaderValue::from_maybe_shared(Bytes::from(proxy_status)) {
             fields.insert(PROXY_STATUS, error);
         }
         if self.close {
             fields.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if let Some(seconds) = self.retry_after {
-            fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(pause) = self.retry_after {
+            fields.insert(RETRY_AFTER, retry_after::to_value(pause));
         }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             // RFC 9110 section 15.5.6; unknown methods go on, so this cannot be the whole list.
@@ -157,6 +163,9 @@ impl Refusal {
     }
 }
 
+/// When to come back if nothing better is known.
+const SOON: Duration = Duration::from_secs(1);
+
 /// A failure in HTTP's terms.
 pub const fn notice(failure: Failure) -> Notice {
     let (status, code, error) = status_code_and_error(failure);
@@ -164,7 +173,12 @@ pub const fn notice(failure: Failure) -> Notice {
     match failure {
         // The rest of the request's body may still be on its way.
         Failure::RequestTooLong | Failure::RequestBroken => Notice { close: true, ..notice },
-        Failure::Full => Notice { retry_after: Some(1), ..notice },
+        Failure::Full => Notice { retry_after: Some(SOON), ..notice },
+        Failure::Paced(pause) | Failure::Open(pause) => {
+            Notice { retry_after: Some(pause), ..notice }
+        }
+        // RFC 9209 has one word for both: section 2.3.26.
+        Failure::TotalTimeout => Notice { details: Some("total-timeout"), ..notice },
         _ => notice,
     }
 }
@@ -188,6 +202,14 @@ const fn status_code_and_error(failure: Failure) -> (StatusCode, &'static str, P
         Failure::Full => {
             (StatusCode::SERVICE_UNAVAILABLE, "GATEWAY_FULL", Error::ConnectionLimitReached)
         }
+        Failure::Paced(_) => {
+            (StatusCode::TOO_MANY_REQUESTS, "GATEWAY_RATE_LIMITED", Error::HttpRequestDenied)
+        }
+        Failure::Open(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "GATEWAY_UPSTREAM_UNAVAILABLE",
+            Error::DestinationUnavailable,
+        ),
         Failure::RequestTooLong => {
             (StatusCode::PAYLOAD_TOO_LARGE, "GATEWAY_BODY_TOO_LONG", Error::HttpRequestError)
         }
@@ -214,6 +236,8 @@ const fn message(failure: Failure) -> &'static str {
         Failure::BodyTimeout => "The API's answer stood still.",
         Failure::TotalTimeout => "The API's answer took too long.",
         Failure::Full => "Too many requests wait for the API already.",
+        Failure::Paced(_) => "The API's rate limit leaves no room in the time this request waits.",
+        Failure::Open(_) => "The API keeps failing and is left alone for a moment.",
         Failure::RequestTooLong => "The request body is longer than this gateway takes.",
         Failure::RequestBroken => "The request body broke off.",
         Failure::Dropped => "The gateway lost this request.",

@@ -3,6 +3,7 @@
 use crate::cache::answer::Answer;
 use crate::cache::answer::AnswerBody;
 use crate::fields::cache_status::CacheStatus;
+use crate::fields::server_timing;
 use crate::serve::refusal::Notice;
 use crate::upstream::failure::Failure;
 use crate::upstream::streamed::Streamed;
@@ -21,6 +22,7 @@ use http_body::SizeHint;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
 
 /// The body of a reply.
 pub enum ReplyBody {
@@ -33,12 +35,13 @@ pub enum ReplyBody {
 /// An answer as a reply. `bodiless`: to a HEAD, whose reply says how long the body would be
 /// (RFC 9110 section 9.3.2).
 pub fn answer(answer: Answer, bodiless: bool) -> Response<ReplyBody> {
-    let Answer { status, reason, mut fields, body, age, how, .. } = answer;
+    let Answer { status, reason, mut fields, body, age, queued, how, .. } = answer;
     if let Some(age) = age {
         // RFC 9111 section 5.1: whole seconds.
         fields.insert(AGE, HeaderValue::from(age.as_secs()));
     }
     add_cache_status(&mut fields, &how);
+    add_time_in_line(&mut fields, queued);
     let body = match body {
         AnswerBody::Whole(_) if status == StatusCode::NOT_MODIFIED => ReplyBody::Whole(None),
         AnswerBody::Whole(whole) if bodiless => {
@@ -62,9 +65,11 @@ pub fn answer(answer: Answer, bodiless: bool) -> Response<ReplyBody> {
     reply
 }
 
-/// A word of our own as a reply, with how the request was handled if it was forwarded.
-pub fn notice(notice: &Notice, how: Option<&CacheStatus>) -> Response<ReplyBody> {
+/// A word of our own as a reply, with how the request was handled if it was forwarded, and how long
+/// it stood in line.
+pub fn notice(notice: &Notice, how: Option<&CacheStatus>, queued: Duration) -> Response<ReplyBody> {
     let mut fields = notice.fields();
+    add_time_in_line(&mut fields, queued);
     if let Some(how) = how {
         add_cache_status(&mut fields, how);
     }
@@ -84,6 +89,17 @@ fn own(status: StatusCode, fields: HeaderMap, body: String) -> Response<ReplyBod
     *reply.headers_mut() = fields;
     reply
 }
+
+/// W3C Server Timing: how much of the time to the answer was ours, where there was some.
+fn add_time_in_line(fields: &mut HeaderMap, queued: Duration) {
+    if !queued.is_zero()
+        && let Some(value) = server_timing::queued(queued)
+    {
+        fields.append(SERVER_TIMING, value);
+    }
+}
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// RFC 9211 section 2: ours is added to those of caches before us.
 fn add_cache_status(fields: &mut HeaderMap, how: &CacheStatus) {

@@ -6,9 +6,10 @@ use crate::fields::framing::Framing;
 use crate::fields::hop_by_hop;
 use crate::policy::freshness::Journey;
 use crate::policy::retry;
-use crate::policy::retry::Retry;
+use crate::policy::retry::Resend;
 use crate::policy::rules::Deadlines;
 use crate::upstream::failure::Failure;
+use crate::upstream::queue::Place;
 use crate::upstream::request::ReadRequest;
 use crate::upstream::sender::Broken;
 use crate::upstream::sender::Lane;
@@ -79,6 +80,10 @@ pub struct Question<'a> {
     pub read_whole: usize,
     /// How long it may take.
     pub deadlines: &'a Deadlines,
+    /// How much of the whole forward's time is left for it.
+    pub left: Duration,
+    /// On whose account it is sent.
+    pub place: &'a Place,
 }
 
 /// Asks.
@@ -99,7 +104,7 @@ pub async fn ask(
         let journey = Journey { asked_at, received: clock.moment() };
         Ok(Heard { status: head.status, fields, framing, body, journey })
     };
-    timeout(deadlines.total, heard).await.unwrap_or_else(|_| Err(Failure::TotalTimeout.into()))
+    timeout(question.left, heard).await.unwrap_or_else(|_| Err(Failure::TotalTimeout.into()))
 }
 
 /// Sends the request and, where policy allows it, sends it again.
@@ -114,9 +119,12 @@ async fn send(sender: &dyn Sender, question: &Question<'_>) -> Result<Response<I
             Ok(Err(broken)) => broken,
             Err(_) => return Err(Failure::AnswerTimeout.into()),
         };
-        match retry::retry(broken.trace, attempts) {
-            Retry::OnNewConnection if question.retry => lane = Lane::New,
-            Retry::OnNewConnection | Retry::No(_) => return Err(broken.into()),
+        match retry::resend(broken.trace, attempts) {
+            Resend::OnNewConnection if question.retry => {
+                question.place.charge();
+                lane = Lane::New;
+            }
+            Resend::OnNewConnection | Resend::No(_) => return Err(broken.into()),
         }
     }
     Err(Failure::Dropped.into())

@@ -1,8 +1,11 @@
 //! How an exchange with the upstream can fail, and how that is read from its libraries' errors.
 
+use crate::policy::breaker::Health;
+use crate::policy::retry::Trouble;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 /// Why there is no answer, or no whole one. What each becomes in HTTP is `serve::refusal`'s.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,8 +32,12 @@ pub enum Failure {
     BodyTimeout,
     /// The forward took longer than `total_timeout`.
     TotalTimeout,
-    /// No place among the forwards under way came free in time.
+    /// No place among the forwards under way came free in time, or too many wait for one.
     Full,
+    /// The rate limit would have made it wait longer than it accepts; how long it would be.
+    Paced(Duration),
+    /// The upstream is left alone for a while, since it fails; how long it will be.
+    Open(Duration),
     /// The client's request body is longer than `listen.max_request_body`.
     RequestTooLong,
     /// The client's request body broke off.
@@ -55,6 +62,8 @@ impl Failure {
             Self::BodyTimeout => "body-timeout",
             Self::TotalTimeout => "total-timeout",
             Self::Full => "full",
+            Self::Paced(_) => "paced",
+            Self::Open(_) => "open",
             Self::RequestTooLong => "request-too-long",
             Self::RequestBroken => "request-broken",
             Self::Dropped => "dropped",
@@ -71,7 +80,50 @@ impl Failure {
                 | Self::Tls
                 | Self::Certificate
                 | Self::Full
+                | Self::Paced(_)
+                | Self::Open(_)
         )
+    }
+
+    /// What it says about the upstream's health.
+    pub const fn health(self) -> Health {
+        match self {
+            Self::Name
+            | Self::Connect
+            | Self::ConnectTimeout
+            | Self::Tls
+            | Self::Certificate
+            | Self::AnswerTimeout
+            | Self::BodyTimeout
+            | Self::TotalTimeout => Health::Ill,
+            Self::Reset
+            | Self::Malformed
+            | Self::Truncated
+            | Self::Full
+            | Self::Paced(_)
+            | Self::Open(_)
+            | Self::RequestTooLong
+            | Self::RequestBroken
+            | Self::Dropped => Health::Neutral,
+        }
+    }
+
+    /// What it means for another try.
+    pub const fn trouble(self) -> Trouble {
+        match self {
+            Self::Name | Self::Connect | Self::ConnectTimeout | Self::Tls => Trouble::Unconnected,
+            Self::Reset => Trouble::Reset,
+            Self::AnswerTimeout | Self::BodyTimeout | Self::TotalTimeout => Trouble::TimedOut,
+            Self::Certificate
+            | Self::Malformed
+            | Self::Truncated
+            | Self::Full
+            | Self::Paced(_)
+            | Self::Open(_)
+            | Self::RequestTooLong
+            | Self::RequestBroken
+            | Self::Dropped => Trouble::Other,
+        }
     }
 
     /// Reads the failure of a request from the error and the causes behind it.

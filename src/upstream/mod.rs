@@ -8,5 +8,6 @@ pub mod wire;
 pub mod client;
 pub mod tls;
 pub mod queue;
+pub mod fuse;
 pub mod streamed;
 pub mod attempt;

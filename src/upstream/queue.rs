@@ -1,94 +1,243 @@
-//! Places among the forwards under way: `upstream.max_in_flight` of them.
+//! The queue in front of the upstream: [`policy::line`](crate::policy::line) decides who goes, this
+//! wakes them.
+//!
+//! Who may go at once does, without waiting or being noted. While somebody waits a task sleeps until
+//! the next may go; it ends with the last who waits.
 
-use crate::upstream::failure::Failure;
+use crate::base::time::Clock;
+use crate::base::time::Timestamp;
+use crate::policy::budget::Hearing;
+use crate::policy::class::Class;
+use crate::policy::key::Tag;
+use crate::policy::lane::Ticket;
+use crate::policy::line::Line;
+use crate::policy::line::Outlook;
+use crate::policy::line::Place as Taken;
+use crate::policy::line::Terms;
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::Semaphore;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use tokio::sync::Notify;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// The places. Those who wait are served in the order in which they came.
-#[derive(Debug)]
-pub struct Places {
-    free: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    max_waiting: usize,
+/// The queue.
+#[derive(Clone)]
+pub struct Queue {
+    shared: Arc<Shared>,
 }
 
-impl Places {
-    /// `places` at once, and at most `max_waiting` who wait for one.
-    pub fn new(places: usize, max_waiting: usize) -> Self {
-        let free = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
-        Self { free, waiting: AtomicUsize::new(0), max_waiting }
-    }
+struct Shared {
+    state: Mutex<State>,
+    /// Wakes the task that wakes the others.
+    changed: Notify,
+    clock: Clock,
+}
 
-    /// Takes a place, which is free again when the permit is dropped. [`Failure::Full`] if none
-    /// comes free within `patience`, or too many wait already.
-    pub async fn take(&self, patience: Duration) -> Result<OwnedSemaphorePermit, Failure> {
-        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
-            return Ok(place);
+struct State {
+    line: Line,
+    called: HashMap<Ticket, oneshot::Sender<Place>>,
+    /// Whether the task that wakes the others is there.
+    attended: bool,
+}
+
+/// What becomes of someone who asks for a place.
+pub enum Asked {
+    /// It has one.
+    Has(Place),
+    /// It stands in line for one.
+    Waits(Waiting),
+    /// Too many wait already.
+    Full,
+}
+
+/// A place among those under way; given back when dropped.
+pub struct Place {
+    shared: Arc<Shared>,
+    taken: Taken,
+    hearing: Option<Hearing>,
+}
+
+/// Someone who stands in line; no longer when dropped.
+pub struct Waiting {
+    shared: Arc<Shared>,
+    ticket: Ticket,
+    call: oneshot::Receiver<Place>,
+}
+
+impl Queue {
+    /// In which nobody waits.
+    pub fn new(terms: Terms, clock: Clock) -> Self {
+        let line = Line::new(terms, clock.now());
+        let state = State { line, called: HashMap::new(), attended: false };
+        Self {
+            shared: Arc::new(Shared { state: Mutex::new(state), changed: Notify::new(), clock }),
         }
-        let _waiting = Waiting::begin(self).ok_or(Failure::Full)?;
-        match timeout(patience, Arc::clone(&self.free).acquire_owned()).await {
-            Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) | Err(_) => Err(Failure::Full),
+    }
+
+    /// Asks for a place: for the first time, or again with the ticket that one had.
+    pub fn ask(&self, credential: Tag, class: Class, earlier: Option<Ticket>) -> Asked {
+        let now = self.shared.clock.now();
+        let mut state = self.shared.lock();
+        if earlier.is_none()
+            && let Some(taken) = state.line.pass(credential, class, now)
+        {
+            return Asked::Has(self.shared.place(taken));
+        }
+        let ticket = earlier.unwrap_or_else(|| state.line.ticket());
+        if !state.line.enter(ticket, credential, class, earlier.is_some(), now) {
+            return Asked::Full;
+        }
+        let (calls, mut call) = oneshot::channel();
+        state.called.insert(ticket, calls);
+        let uncalled = self.shared.call(&mut state, now);
+        self.shared.attend(&mut state);
+        drop((state, uncalled));
+        match call.try_recv() {
+            Ok(place) => Asked::Has(place),
+            Err(_) => Asked::Waits(Waiting { shared: Arc::clone(&self.shared), ticket, call }),
         }
     }
-}
 
-/// One who waits; no longer when dropped.
-struct Waiting<'a>(&'a Places);
+    /// How long the holder of a ticket will wait; `None` if it does not wait (any more).
+    pub fn outlook(&self, ticket: Ticket, class: Class) -> Option<Outlook> {
+        self.shared.lock().line.outlook(ticket, class, self.shared.clock.now())
+    }
 
-impl<'a> Waiting<'a> {
-    fn begin(places: &'a Places) -> Option<Self> {
-        let before = places.waiting.fetch_add(1, Ordering::AcqRel);
-        let waiting = Self(places);
-        (before < places.max_waiting).then_some(waiting)
+    /// The holder of a ticket counts as of `class` from now on, if that is more urgent.
+    pub fn raise(&self, ticket: Ticket, class: Class) {
+        let now = self.shared.clock.now();
+        let mut state = self.shared.lock();
+        state.line.raise(ticket, class, now);
+        let uncalled = self.shared.call(&mut state, now);
+        self.shared.attend(&mut state);
+        drop((state, uncalled));
+    }
+
+    /// What a credential is paced at, in requests a second.
+    pub fn rate(&self, credential: Tag) -> Option<f64> {
+        self.shared.lock().line.rate(credential)
+    }
+
+    /// How many wait, and how many are under way.
+    pub fn load(&self) -> (usize, usize) {
+        let state = self.shared.lock();
+        (state.line.waiting(), state.line.under_way())
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Waiting {
+    /// Its place in line.
+    pub const fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// Waits for its turn. `None` if there will be none: a defect of ours.
+    pub async fn called(&mut self) -> Option<Place> {
+        (&mut self.call).await.ok()
+    }
+}
+
+impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+        let now = self.shared.clock.now();
+        let mut state = self.shared.lock();
+        state.called.remove(&self.ticket);
+        state.line.leave(self.ticket, now);
+        self.shared.attend(&mut state);
+        // Who has been called and will not go gives its place back when `call` is dropped.
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::time::Instant;
-
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    #[tokio::test(start_paused = true)]
-    #[expect(clippy::disallowed_methods, reason = "measures the paused clock")]
-    async fn a_wait_for_a_place_ends_at_its_deadline() {
-        let places = Places::new(1, 1);
-        let taken = places.take(PATIENCE).await.unwrap();
-        let began = Instant::now();
-        assert_eq!(places.take(PATIENCE).await.unwrap_err(), Failure::Full);
-        assert_eq!(began.elapsed(), PATIENCE);
-        drop(taken);
-        assert!(places.take(PATIENCE).await.is_ok());
-        assert_eq!(places.waiting.load(Ordering::Relaxed), 0);
+impl Place {
+    /// Who has it: with this, who is sent again keeps its place in line.
+    pub const fn ticket(&self) -> Ticket {
+        self.taken.ticket
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_queue_is_bounded_and_whoever_leaves_it_frees_a_place_in_it() {
-        let places = Arc::new(Places::new(1, 1));
-        let taken = places.take(PATIENCE).await.unwrap();
-        let waiter = tokio::spawn({
-            let places = Arc::clone(&places);
-            async move { places.take(PATIENCE).await.map(drop) }
-        });
-        tokio::task::yield_now().await;
-        assert_eq!(places.take(PATIENCE).await.unwrap_err(), Failure::Full, "at once");
-        waiter.abort();
-        let _ = waiter.await;
-        assert_eq!(places.waiting.load(Ordering::Relaxed), 0);
-        drop(taken);
-        assert!(places.take(PATIENCE).await.is_ok());
+    /// What the answer says about the budget; the last word counts.
+    pub const fn hear(&mut self, hearing: Hearing) {
+        self.hearing = Some(hearing);
+    }
+
+    /// One more is sent on its account.
+    pub fn charge(&self) {
+        let now = self.shared.clock.now();
+        let mut state = self.shared.lock();
+        state.line.charge(self.taken.credential, now);
+        self.shared.attend(&mut state);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let now = self.shared.clock.now();
+        let mut state = self.shared.lock();
+        state.line.give_back(self.taken, self.hearing.as_ref(), now);
+        let uncalled = self.shared.call(&mut state, now);
+        self.shared.attend(&mut state);
+        drop((state, uncalled));
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(self: &Arc<Self>, taken: Taken) -> Place {
+        Place { shared: Arc::clone(self), taken, hearing: None }
+    }
+
+    /// Calls everyone who may go now. Returns the places of those who were not there to hear it,
+    /// to be dropped once the lock is free: there should be none.
+    fn call(self: &Arc<Self>, state: &mut State, now: Timestamp) -> Vec<Place> {
+        let mut uncalled = Vec::new();
+        if state.line.waiting() == 0 {
+            return uncalled;
+        }
+        while let Some(taken) = state.line.next(now) {
+            let place = self.place(taken);
+            match state.called.remove(&taken.ticket) {
+                Some(calls) => uncalled.extend(calls.send(place).err()),
+                None => uncalled.push(place),
+            }
+        }
+        uncalled
+    }
+
+    /// Sees to it that those who wait are called in time, after something has changed.
+    fn attend(self: &Arc<Self>, state: &mut State) {
+        if state.attended {
+            self.changed.notify_one();
+        } else if state.line.waiting() > 0 {
+            state.attended = true;
+            tokio::spawn(Arc::clone(self).call_in_time());
+        }
+    }
+
+    /// Calls those who wait when it is time, until nobody waits.
+    async fn call_in_time(self: Arc<Self>) {
+        loop {
+            let now = self.clock.now();
+            let (wake_at, uncalled) = {
+                let mut state = self.lock();
+                let uncalled = self.call(&mut state, now);
+                if state.line.waiting() == 0 {
+                    state.attended = false;
+                    return;
+                }
+                (state.line.wake_at(now), uncalled)
+            };
+            drop(uncalled);
+            let changed = self.changed.notified();
+            match wake_at {
+                // The time is up, or something has changed: both are looked at anew.
+                Some(at) => drop(timeout(at.since(now), changed).await),
+                None => changed.await,
+            }
+        }
     }
 }

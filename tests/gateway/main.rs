@@ -37,6 +37,8 @@ mod refusals;
 mod spellings;
 mod failures;
 mod second_try;
+mod outage;
+mod outage_histories;
 mod patience;
 mod invalidation;
 mod aftermath;
