@@ -338,6 +338,7 @@ impl Cache {
         }
         let mut trip = Trip { place, crossing, health: None, left: course.left };
         let landed = self.ask(errand, sharing, &mut trip).await;
+        course.tries = course.tries.saturating_add(trip.place.resent());
         self.arrive(errand, trip);
         course.left = course.left.saturating_sub(self.clock.now().since(began));
         landed

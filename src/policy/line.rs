@@ -276,7 +276,8 @@ impl Line {
             None => own,
         };
         let places = now.after(self.wait_for_a_place(class, others));
-        let cause = if places > budget { Cause::Places } else { Cause::Budget };
+        let short_of_places = places >= budget.max(now) && !self.has_place(class);
+        let cause = if short_of_places { Cause::Places } else { Cause::Budget };
         Some(Outlook { wait: places.max(budget).since(now), cause })
     }
 

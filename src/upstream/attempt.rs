@@ -121,7 +121,7 @@ async fn send(sender: &dyn Sender, question: &Question<'_>) -> Result<Response<I
         };
         match retry::resend(broken.trace, attempts) {
             Resend::OnNewConnection if question.retry => {
-                question.place.charge();
+                question.place.resend();
                 lane = Lane::New;
             }
             Resend::OnNewConnection | Resend::No(_) => return Err(broken.into()),

@@ -19,6 +19,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 use tokio::sync::Notify;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -58,6 +60,9 @@ pub struct Place {
     shared: Arc<Shared>,
     taken: Taken,
     hearing: Option<Hearing>,
+    /// How many requests more than one were sent on its account, the upstream having closed the
+    /// connection under the first.
+    resent: AtomicU32,
 }
 
 /// Someone who stands in line; no longer when dropped.
@@ -162,6 +167,17 @@ impl Place {
         self.hearing = Some(hearing);
     }
 
+    /// A request is sent again on its account, the connection having been closed under the first.
+    pub fn resend(&self) {
+        self.resent.fetch_add(1, Ordering::Relaxed);
+        self.charge();
+    }
+
+    /// How many requests were sent again so.
+    pub fn resent(&self) -> u32 {
+        self.resent.load(Ordering::Relaxed)
+    }
+
     /// One more is sent on its account.
     pub fn charge(&self) {
         let now = self.shared.clock.now();
@@ -188,7 +204,7 @@ impl Shared {
     }
 
     fn place(self: &Arc<Self>, taken: Taken) -> Place {
-        Place { shared: Arc::clone(self), taken, hearing: None }
+        Place { shared: Arc::clone(self), taken, hearing: None, resent: AtomicU32::new(0) }
     }
 
     /// Calls everyone who may go now. Returns the places of those who were not there to hear it,
