@@ -5,6 +5,7 @@
 //! [`mod@write`] says which tickets a write may have changed, [`credential`] when a credential ends.
 
 pub mod route;
+pub mod listing;
 pub mod envelope;
 pub mod constant;
 pub mod answer;

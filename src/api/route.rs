@@ -194,6 +194,11 @@ impl Template {
         Ok(Self { written: written.into(), before: before.into(), after: after.into() })
     }
 
+    /// What stands before the id, and what stands after it.
+    pub fn around_id(&self) -> (&str, &str) {
+        (&self.before, &self.after)
+    }
+
     /// The template as it was written.
     pub fn as_str(&self) -> &str {
         &self.written

@@ -13,6 +13,7 @@ use crate::policy::key::KeySecret;
 use crate::policy::lease::Terms;
 use crate::policy::line;
 use crate::policy::rules::Access;
+use crate::policy::rules::Batch;
 use crate::policy::rules::Deadlines;
 use crate::policy::rules::Rules;
 use crate::serve::gateway::Gateway;
@@ -156,6 +157,11 @@ fn rules(settings: &Settings) -> Rules {
             penalty: settings.breaker.penalty,
             max_penalty: settings.breaker.max_penalty,
         },
+        batch: settings
+            .batch
+            .path
+            .as_ref()
+            .map(|path| Batch { path: path.as_str().into(), max_ids: settings.batch.max_ids }),
         deadlines: Deadlines {
             answer: settings.upstream.answer_timeout,
             body: settings.upstream.body_timeout,

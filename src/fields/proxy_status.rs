@@ -40,6 +40,8 @@ pub enum ProxyError {
     HttpRequestDenied,
     /// Section 2.3.18.
     HttpResponseIncomplete,
+    /// Section 2.3.21.
+    HttpResponseBodySize,
     /// Section 2.3.26.
     HttpResponseTimeout,
     /// Section 2.3.28.
@@ -64,6 +66,7 @@ impl ProxyError {
             Self::HttpRequestError => "http_request_error",
             Self::HttpRequestDenied => "http_request_denied",
             Self::HttpResponseIncomplete => "http_response_incomplete",
+            Self::HttpResponseBodySize => "http_response_body_size",
             Self::HttpResponseTimeout => "http_response_timeout",
             Self::HttpProtocolError => "http_protocol_error",
             Self::ProxyInternalError => "proxy_internal_error",

@@ -12,9 +12,9 @@ use crate::policy::pace::Pace;
 use std::time::Duration;
 
 /// The longest that an upstream may have us pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// What is not used for so long is forgotten: the limits may be others by then.
-const MEMORY: Duration = Duration::from_secs(600);
+const MEMORY: Duration = Duration::from_mins(10);
 /// How late a timer may be without making the learnt pace slower.
 const LATENESS: Duration = Duration::from_millis(2);
 

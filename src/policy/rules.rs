@@ -27,10 +27,21 @@ pub struct Rules {
     pub retries: u32,
     /// When a failing upstream is left alone.
     pub breaker: breaker::Terms,
+    /// Many tickets with one request; `None` if that is switched off.
+    pub batch: Option<Batch>,
     /// The deadlines of exchanges with the upstream.
     pub deadlines: Deadlines,
     /// Which exchanges get an access line.
     pub access: Access,
+}
+
+/// Many tickets with one request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Batch {
+    /// The path that takes it, below the gateway's own.
+    pub path: Box<str>,
+    /// How many ids it may ask for.
+    pub max_ids: usize,
 }
 
 /// How long the upstream is waited for. (Connecting has its own deadline, kept by the client.)

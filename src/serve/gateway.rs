@@ -1,14 +1,12 @@
 //! The gateway's port, one request at a time: read the head, find out what is asked, and have it
 //! answered.
 
-use crate::api::route::Kind;
 use crate::base::time::Timestamp;
 use crate::cache::answer::Ending;
 use crate::cache::exchange::Asking;
 use crate::cache::exchange::Step;
 use crate::cache::passage::Passage;
 use crate::cache::state::Cache;
-use crate::fields::cache_control::RequestDirectives;
 use crate::fields::cache_status;
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::ForwardReason;
@@ -16,10 +14,10 @@ use crate::fields::hop_by_hop;
 use crate::observe::access;
 use crate::observe::access::Line;
 use crate::observe::access::Outcome;
-use crate::policy::inquiry::Inquiry;
 use crate::policy::portion;
-use crate::policy::privacy::Privacy;
 use crate::policy::rules::Rules;
+use crate::serve::batch::Batch;
+use crate::serve::batch_body;
 use crate::serve::message;
 use crate::serve::message::Asked;
 use crate::serve::message::Read;
@@ -29,6 +27,8 @@ use crate::serve::refusal::Notice;
 use crate::serve::refusal::Refusal;
 use crate::serve::reply;
 use crate::serve::reply::ReplyBody;
+use crate::serve::tickets;
+use crate::serve::tickets::Tickets;
 use http::HeaderMap;
 use http::Method;
 use http::Request;
@@ -88,6 +88,7 @@ impl Gateway {
             Err(refusal) => Handling::Now(Some(self.refuse(&told, refusal))),
             Ok(Asked::Live) => Handling::Now(Some(self.alive(&told))),
             Ok(Asked::Passage(why)) => self.pass(told, why, head, body),
+            Ok(Asked::Batch) => self.batch(told, head, body),
             Ok(Asked::Read(read)) if body.is_end_stream() => self.read(told, &read, &head, began),
             Ok(Asked::Read(_)) => self.read_once_empty(told, head, body),
         }
@@ -97,8 +98,9 @@ impl Gateway {
     fn read(&self, told: Told, read: &Read<'_>, head: &Parts, now: Timestamp) -> Handling {
         let root = PathAndQuery::from_static("/");
         let target = head.uri.path_and_query().unwrap_or(&root);
-        let inquiry = self.inquire(read, target, head);
         let (rules, fields) = (&told.rules, &head.headers);
+        let is_head = head.method == Method::HEAD;
+        let inquiry = tickets::inquire(read, target, fields, is_head, rules, &self.cache);
         let route = &read.resource.name;
         match self
             .cache
@@ -133,30 +135,6 @@ impl Gateway {
         }
     }
 
-    /// Replaces the credential by its hash.
-    fn inquire<'a>(&self, read: &Read<'a>, target: &PathAndQuery, head: &Parts) -> Inquiry<'a> {
-        let (resource, keys, fields) = (read.resource, &self.cache.keys, &head.headers);
-        let credential = read.authorization.map(|value| keys.credential(value.as_bytes()));
-        let privacy = if credential.is_some() { Privacy::Private } else { Privacy::Shared };
-        let credential = credential.unwrap_or_else(|| keys.nobody());
-        let heeded = self.rules.client_directives.then(|| RequestDirectives::read(fields));
-        let key = |of_key: &HeaderMap| {
-            keys.key(&credential, &resource.name, target.path(), target.query(), of_key)
-        };
-        Inquiry {
-            resource,
-            id: read.id,
-            key: match resource.kind {
-                Kind::Ticket => key(fields),
-                Kind::Opaque => key(&HeaderMap::new()),
-            },
-            credential,
-            privacy,
-            head: head.method == Method::HEAD,
-            directives: heeded.unwrap_or_default(),
-        }
-    }
-
     /// A read whose body was announced in chunks: an empty one is none (design §3.7).
     fn read_once_empty(&self, told: Told, head: Parts, mut body: Incoming) -> Handling {
         let gateway = self.clone();
@@ -169,6 +147,29 @@ impl Gateway {
                     reply
                 }
                 _ => gateway.refuse(&told, Refusal::BodyOnRead),
+            }
+        }))
+    }
+
+    /// Many tickets with one request.
+    fn batch(&self, told: Told, head: Parts, body: Incoming) -> Handling {
+        let gateway = self.clone();
+        Handling::Later(Box::pin(async move {
+            let rules = Arc::clone(&told.rules);
+            let most = rules.batch.as_ref().map_or(0, |batch| batch.max_ids);
+            let read = batch_body::ids(body, most, gateway.body_patience).await;
+            let (query, cache) = (head.uri.query(), Arc::clone(&gateway.cache));
+            let call = read.and_then(|ids| {
+                let tickets = Tickets::new(rules, cache, query, &head.headers);
+                Ok(Batch::new(tickets.ok_or(Refusal::NoSuchPage)?, ids))
+            });
+            match call {
+                Err(refusal) => gateway.refuse(&told, refusal),
+                Ok(call) => {
+                    let reply = reply::batch(call);
+                    gateway.note(&told, "batch", &reply, Outcome::Own("batch"));
+                    reply
+                }
             }
         }))
     }

@@ -29,6 +29,8 @@ use http::uri::Authority;
 pub enum Asked<'a> {
     /// Whether the gateway is alive.
     Live,
+    /// Many tickets with one request.
+    Batch,
     /// A read that the store may answer.
     Read(Read<'a>),
     /// Something that passes through, and why.
@@ -68,7 +70,12 @@ pub fn read<'a>(rules: &'a Rules, head: &'a Parts) -> Result<Asked<'a>, Refusal>
     let path = head.uri.path();
     if let Some(page) = path.strip_prefix(OWN) {
         let live = page == "live" && matches!(head.method, Method::GET | Method::HEAD);
-        return if live { Ok(Asked::Live) } else { Err(Refusal::NoSuchPage) };
+        let batch = rules.batch.as_ref().is_some_and(|batch| *batch.path == *path);
+        return match () {
+            () if live => Ok(Asked::Live),
+            () if batch => batch_call(head),
+            () => Err(Refusal::NoSuchPage),
+        };
     }
     match route::route(&rules.resources, path) {
         Route::Ambiguous(_) => Err(Refusal::AmbiguousPath),
@@ -78,6 +85,20 @@ pub fn read<'a>(rules: &'a Rules, head: &'a Parts) -> Result<Asked<'a>, Refusal>
             None => Ok(Asked::Passage(Why::OtherPath)),
         },
     }
+}
+
+fn batch_call(head: &Parts) -> Result<Asked<'_>, Refusal> {
+    if head.method != Method::POST {
+        return Err(Refusal::BatchMethod);
+    }
+    if !head.headers.get(AUTHORIZATION).is_some_and(is_present) {
+        return Err(Refusal::BatchCredential);
+    }
+    Ok(Asked::Batch)
+}
+
+fn is_present(authorization: &HeaderValue) -> bool {
+    credential::is_present(authorization.as_bytes())
 }
 
 fn on_resource<'a>(
@@ -96,8 +117,7 @@ fn on_resource<'a>(
     if head.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
         return Err(Refusal::BodyOnRead);
     }
-    let present = |value: &&HeaderValue| credential::is_present(value.as_bytes());
-    let authorization = head.headers.get(AUTHORIZATION).filter(present);
+    let authorization = head.headers.get(AUTHORIZATION).filter(|value| is_present(value));
     if authorization.is_none() && resource.credential == CredentialRule::Required {
         return Ok(Asked::Passage(Why::NoCredential));
     }

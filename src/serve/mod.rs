@@ -2,6 +2,10 @@
 
 pub mod refusal;
 pub mod message;
+pub mod tickets;
+pub mod batch_body;
+pub mod batch_line;
+pub mod batch;
 pub mod reply;
 pub mod gateway;
 pub mod patience;

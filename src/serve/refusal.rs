@@ -2,6 +2,7 @@
 //! here and nowhere else. JSON `{"code","message"}`, as the API's clients expect of an error, and
 //! `Proxy-Status` (RFC 9209). Never the upstream's address, never an error's own words.
 
+use crate::api::listing::Unlisted;
 use crate::fields::proxy_status::ProxyError;
 use crate::fields::proxy_status::ProxyStatus;
 use crate::fields::retry_after;
@@ -15,6 +16,7 @@ use http::header::ALLOW;
 use http::header::CONNECTION;
 use http::header::CONTENT_TYPE;
 use http::header::RETRY_AFTER;
+use http::header::WWW_AUTHENTICATE;
 use std::time::Duration;
 
 /// Why a request is not forwarded.
@@ -46,6 +48,14 @@ pub enum Refusal {
     BodyTooLong,
     /// Nothing of ours under `/_gateway/` has this name.
     NoSuchPage,
+    /// The path of batches, with another method than POST.
+    BatchMethod,
+    /// A batch without `Authorization`.
+    BatchCredential,
+    /// A batch whose body is no list of ids.
+    BatchBody(Unlisted),
+    /// A batch whose body took too long to come, or broke off.
+    BatchBroken,
     /// The client wants a stored response or none, and none will do (RFC 9111 section 5.2.1.7).
     NotStored,
 }
@@ -65,6 +75,8 @@ pub struct Notice {
     pub close: bool,
     /// Which of several deadlines or limits it was, where `error` does not say.
     pub details: Option<&'static str>,
+    /// Which one of several it is about, counted from 1.
+    pub at: Option<usize>,
     /// When to come back.
     pub retry_after: Option<Duration>,
 }
@@ -76,7 +88,16 @@ impl Notice {
         error: ProxyError,
         message: &'static str,
     ) -> Self {
-        Self { status, code, message, error, details: None, close: false, retry_after: None }
+        Self {
+            status,
+            code,
+            message,
+            error,
+            details: None,
+            at: None,
+            close: false,
+            retry_after: None,
+        }
     }
 
     /// The fields to answer with.
@@ -93,9 +114,15 @@ impl Notice {
         if let Some(pause) = self.retry_after {
             fields.insert(RETRY_AFTER, retry_after::to_value(pause));
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 section 15.5.2.
+            fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             // RFC 9110 section 15.5.6; unknown methods go on, so this cannot be the whole list.
-            let allowed = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE";
+            let of_all = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE";
+            let of_batches = self.code == Refusal::BatchMethod.as_str();
+            let allowed = if of_batches { "POST" } else { of_all };
             fields.insert(ALLOW, HeaderValue::from_static(allowed));
         }
         fields
@@ -103,7 +130,8 @@ impl Notice {
 
     /// The body to answer with.
     pub fn body(&self) -> String {
-        format!(r#"{{"code":"{}","message":"{}"}}"#, self.code, self.message)
+        let at = self.at.map(|at| format!("Id {at}: ")).unwrap_or_default();
+        format!(r#"{{"code":"{}","message":"{at}{}"}}"#, self.code, self.message)
     }
 }
 
@@ -114,8 +142,12 @@ impl Refusal {
     pub const fn notice(self) -> Notice {
         let (status, code) = self.status_and_code();
         let notice = Notice::new(status, code, ProxyError::HttpRequestError, self.message());
-        // After these two the connection is as good as before.
-        Notice { close: !matches!(self, Self::NoSuchPage | Self::NotStored), ..notice }
+        // After these the connection is as good as before.
+        let sound = matches!(self, Self::NoSuchPage | Self::NotStored | Self::BatchBody(_));
+        // Of a body that is too long the rest is still to come.
+        let unread = matches!(self, Self::BatchBody(Unlisted::TooMany));
+        let at = if let Self::BatchBody(Unlisted::NotAnId(at)) = self { Some(at) } else { None };
+        Notice { close: !sound || unread, at, ..notice }
     }
 
     /// The word for the access line.
@@ -140,6 +172,13 @@ impl Refusal {
             Self::BodyTooLong => (StatusCode::PAYLOAD_TOO_LARGE, "GATEWAY_BODY_TOO_LONG"),
             Self::NoSuchPage => (StatusCode::NOT_FOUND, "GATEWAY_NO_SUCH_PAGE"),
             Self::NotStored => (StatusCode::GATEWAY_TIMEOUT, "GATEWAY_NOT_STORED"),
+            Self::BatchMethod => (StatusCode::METHOD_NOT_ALLOWED, "GATEWAY_BATCH_METHOD"),
+            Self::BatchCredential => (StatusCode::UNAUTHORIZED, "GATEWAY_NO_CREDENTIAL"),
+            Self::BatchBody(Unlisted::TooMany) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "GATEWAY_TOO_MANY_IDS")
+            }
+            Self::BatchBody(_) => (BAD, "GATEWAY_BAD_IDS"),
+            Self::BatchBroken => (BAD, "GATEWAY_REQUEST_BROKEN"),
         }
     }
 
@@ -158,6 +197,20 @@ impl Refusal {
             Self::Expect => "A GET or HEAD of a resource takes no Expect.",
             Self::BodyTooLong => "The request body is longer than this gateway takes.",
             Self::NoSuchPage => "Nothing of the gateway's own has this name.",
+            Self::BatchMethod => "Batches are sent with POST.",
+            Self::BatchCredential => "A batch asks with its own Authorization, and has none.",
+            Self::BatchBody(Unlisted::NotText) => "The list of ids is not UTF-8.",
+            Self::BatchBody(Unlisted::NoIds) => {
+                "The body must be {\"ids\":[\"...\"]} with nothing else, or one id on each line."
+            }
+            Self::BatchBody(Unlisted::Empty) => "The list of ids is empty.",
+            Self::BatchBody(Unlisted::TooMany) => {
+                "These are more ids than batch.max_ids allows at once."
+            }
+            Self::BatchBody(Unlisted::NotAnId(_)) => {
+                "This is not an id: 1 to 128 letters, digits, underscores or dashes."
+            }
+            Self::BatchBroken => "The list of ids broke off, or took too long to come.",
             Self::NotStored => "Nothing stored answers this, and only-if-cached forbids to ask.",
         }
     }
@@ -197,6 +250,7 @@ const fn status_code_and_error(failure: Failure) -> (StatusCode, &'static str, P
         Failure::Malformed => (BAD, "GATEWAY_UPSTREAM_MALFORMED", Error::HttpProtocolError),
         Failure::Truncated => (BAD, "GATEWAY_UPSTREAM_TRUNCATED", Error::HttpResponseIncomplete),
         Failure::AnswerTimeout => (LATE, "GATEWAY_ANSWER_TIMEOUT", Error::HttpResponseTimeout),
+        Failure::TooLong => (BAD, "GATEWAY_ANSWER_TOO_LONG", Error::HttpResponseBodySize),
         Failure::BodyTimeout => (LATE, "GATEWAY_BODY_TIMEOUT", Error::ConnectionReadTimeout),
         Failure::TotalTimeout => (LATE, "GATEWAY_TOTAL_TIMEOUT", Error::HttpResponseTimeout),
         Failure::Full => {
@@ -233,6 +287,7 @@ const fn message(failure: Failure) -> &'static str {
         Failure::Malformed => "The API's answer could not be understood.",
         Failure::Truncated => "The API's answer broke off.",
         Failure::AnswerTimeout => "The API took too long to answer.",
+        Failure::TooLong => "The API's answer is too long for a line of a batch.",
         Failure::BodyTimeout => "The API's answer stood still.",
         Failure::TotalTimeout => "The API's answer took too long.",
         Failure::Full => "Too many requests wait for the API already.",

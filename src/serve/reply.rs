@@ -4,6 +4,7 @@ use crate::cache::answer::Answer;
 use crate::cache::answer::AnswerBody;
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::server_timing;
+use crate::serve::batch::Batch;
 use crate::serve::refusal::Notice;
 use crate::upstream::failure::Failure;
 use crate::upstream::streamed::Streamed;
@@ -14,6 +15,7 @@ use http::HeaderValue;
 use http::Response;
 use http::StatusCode;
 use http::header::AGE;
+use http::header::CACHE_CONTROL;
 use http::header::CONTENT_LENGTH;
 use http::header::CONTENT_TYPE;
 use http_body::Body;
@@ -30,6 +32,8 @@ pub enum ReplyBody {
     Whole(Option<Bytes>),
     /// As it comes from the upstream.
     Streamed(Streamed),
+    /// As a batch's ids are answered.
+    Batch(Box<Batch>),
 }
 
 /// An answer as a reply. `bodiless`: to a HEAD, whose reply says how long the body would be
@@ -83,6 +87,15 @@ pub fn alive() -> Response<ReplyBody> {
     own(StatusCode::OK, fields, r#"{"status":"live"}"#.to_owned())
 }
 
+/// The reply to a batch call: a line for each id as it is answered.
+pub fn batch(batch: Batch) -> Response<ReplyBody> {
+    let mut reply = Response::new(ReplyBody::Batch(Box::new(batch)));
+    let fields = reply.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+}
+
 fn own(status: StatusCode, fields: HeaderMap, body: String) -> Response<ReplyBody> {
     let mut reply = Response::new(ReplyBody::Whole(Some(Bytes::from(body))));
     *reply.status_mut() = status;
@@ -122,6 +135,9 @@ impl Body for ReplyBody {
         match self.get_mut() {
             Self::Whole(whole) => Poll::Ready(whole.take().map(|body| Ok(Frame::data(body)))),
             Self::Streamed(streamed) => Pin::new(streamed).poll_frame(cx),
+            Self::Batch(batch) => {
+                batch.poll_lines(cx).map(|lines| lines.map(|l| Ok(Frame::data(l))))
+            }
         }
     }
 
@@ -129,6 +145,7 @@ impl Body for ReplyBody {
         match self {
             Self::Whole(whole) => whole.as_ref().is_none_or(Bytes::is_empty),
             Self::Streamed(streamed) => streamed.is_end_stream(),
+            Self::Batch(_) => false,
         }
     }
 
@@ -139,6 +156,7 @@ impl Body for ReplyBody {
                 SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
             }
             Self::Streamed(streamed) => streamed.size_hint(),
+            Self::Batch(_) => SizeHint::default(),
         }
     }
 }

@@ -28,6 +28,8 @@ pub enum Failure {
     Truncated,
     /// No answer in `answer_timeout` (`pass_through_answer_timeout` for other traffic).
     AnswerTimeout,
+    /// The answer is longer than what is put on a line of a batch.
+    TooLong,
     /// The answer's body stood still for `body_timeout`.
     BodyTimeout,
     /// The forward took longer than `total_timeout`.
@@ -59,6 +61,7 @@ impl Failure {
             Self::Malformed => "malformed",
             Self::Truncated => "truncated",
             Self::AnswerTimeout => "answer-timeout",
+            Self::TooLong => "too-long",
             Self::BodyTimeout => "body-timeout",
             Self::TotalTimeout => "total-timeout",
             Self::Full => "full",
@@ -99,6 +102,7 @@ impl Failure {
             Self::Reset
             | Self::Malformed
             | Self::Truncated
+            | Self::TooLong
             | Self::Full
             | Self::Paced(_)
             | Self::Open(_)
@@ -117,6 +121,7 @@ impl Failure {
             Self::Certificate
             | Self::Malformed
             | Self::Truncated
+            | Self::TooLong
             | Self::Full
             | Self::Paced(_)
             | Self::Open(_)

@@ -1,0 +1,38 @@
+//! The body of a batch call, read whole before any of it is asked for: what is wrong with it can
+//! then still be said with a status.
+
+use crate::api::listing;
+use crate::api::listing::Unlisted;
+use crate::serve::refusal::Refusal;
+use bytes::BytesMut;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Reads the ids, at most `most`. `patience`: how long the client may be silent.
+pub async fn ids(body: Incoming, most: usize, patience: Duration) -> Result<Vec<String>, Refusal> {
+    let body = whole(body, listing::longest(most), patience).await?;
+    listing::ids(&body, most).map_err(Refusal::BatchBody)
+}
+
+async fn whole(
+    mut body: Incoming,
+    longest: usize,
+    patience: Duration,
+) -> Result<BytesMut, Refusal> {
+    let mut whole = BytesMut::new();
+    loop {
+        let frame = match timeout(patience, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(None) => return Ok(whole),
+            Ok(Some(Err(_))) | Err(_) => return Err(Refusal::BatchBroken),
+        };
+        if let Ok(data) = frame.into_data() {
+            if whole.len().saturating_add(data.len()) > longest {
+                return Err(Refusal::BatchBody(Unlisted::TooMany));
+            }
+            whole.extend_from_slice(&data);
+        }
+    }
+}
