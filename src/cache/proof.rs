@@ -9,8 +9,8 @@ use crate::cache::errand::Errand;
 use crate::cache::errand::Landed;
 use crate::cache::errand::Probed;
 use crate::cache::forward;
-use crate::cache::forward::Way;
 use crate::cache::state::Cache;
+use crate::cache::way::Way;
 use crate::fields::cache_status::CacheStatus;
 use crate::policy::class::Class;
 use crate::policy::key::Tag;
@@ -35,14 +35,14 @@ impl Cache {
         let waiter = self.probes.join(errand.credential, Boarding::Any, probe);
         let waited_only = waiter.collapsed;
         let patience = forward::patience(&errand.rules.deadlines);
-        let waited = self.sit_out(waiter, &way.wish, patience, |_| {}).await;
-        let probed = waited.outcome.unwrap_or_else(|| Failure::Dropped.into());
+        let heard = self.sit_out(waiter, &way.wish, patience, |_| {}).await;
+        let probed = heard.outcome.unwrap_or_else(|| Failure::Dropped.into());
         let ending = if waited_only {
             self.go_by(errand, probed.landed, way).await
         } else {
             self.conclude(&errand, probed.landed, way, probed.collapsed)
         };
-        ending.after(waited.queued)
+        ending.after(heard.queued)
     }
 
     /// What becomes of a request that has waited for another's probe.

@@ -24,6 +24,8 @@ pub struct Line<'a> {
     pub result: Outcome,
     /// From the request's head to the answer's.
     pub took: Duration,
+    /// How much of that it stood in line for a turn upstream.
+    pub queued: Duration,
 }
 
 /// How an exchange came out.
@@ -80,8 +82,13 @@ pub fn write(line: &Line<'_>) {
         collapsed = how.map(|how| how.collapsed),
         detail = how.and_then(|how| how.detail),
         error,
-        took_us = u64::try_from(line.took.as_micros()).unwrap_or(u64::MAX),
+        took_us = micros(line.took),
+        queued_us = (!line.queued.is_zero()).then(|| micros(line.queued)),
     );
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl Batch {
             match self.under_way.poll_join_next_with_id(cx) {
                 Poll::Ready(Some(Ok((id, line)))) => {
                     self.places.remove(&id);
-                    self.write(line);
+                    self.write(&line);
                 }
                 Poll::Ready(Some(Err(error))) => self.write_lost(&error),
                 Poll::Ready(None) if !self.left.is_empty() => {}
@@ -109,10 +109,10 @@ impl Batch {
     fn begin(&mut self, index: usize, id: String) {
         let longest = self.tickets.longest_line();
         match self.tickets.ask(&id) {
-            None => self.write(batch_line::of_dropped(Place { index, id: &id, longest })),
+            None => self.write(&batch_line::of_dropped(Place { index, id: &id, longest })),
             Some(Step::Now(answer)) => {
                 let line = batch_line::of_whole(Place { index, id: &id, longest }, &answer);
-                self.write(line);
+                self.write(&line);
             }
             Some(Step::Later(ending)) => {
                 let named = id.clone();
@@ -126,12 +126,12 @@ impl Batch {
                 let (place, notice) =
                     (Place { index, id: &id, longest }, Refusal::NotStored.notice());
                 let counts = Counts { failed: 1, ..Counts::default() };
-                self.write(batch_line::of_notice(place, &notice, "refused", counts));
+                self.write(&batch_line::of_notice(place, &notice, "refused", counts));
             }
         }
     }
 
-    fn write(&mut self, line: Line) {
+    fn write(&mut self, line: &Line) {
         if self.stage != Stage::Asking {
             return;
         }
@@ -151,7 +151,7 @@ impl Batch {
         if let (Stage::Asking, Some((index, id))) = (self.stage, place) {
             error!("an id of a batch ended without an outcome");
             let longest = self.tickets.longest_line();
-            self.write(batch_line::of_dropped(Place { index, id: &id, longest }));
+            self.write(&batch_line::of_dropped(Place { index, id: &id, longest }));
         }
     }
 

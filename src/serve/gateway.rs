@@ -83,7 +83,8 @@ impl Gateway {
         let began = self.cache.clock.now();
         let (mut head, body) = request.into_parts();
         hop_by_hop::drop_named(&mut head.headers);
-        let told = Told { rules: Arc::clone(&self.rules), method: head.method.clone(), began };
+        let (rules, method) = (Arc::clone(&self.rules), head.method.clone());
+        let told = Told { rules, method, began, queued: Duration::ZERO };
         match message::read(&self.rules, &head) {
             Err(refusal) => Handling::Now(Some(self.refuse(&told, refusal))),
             Ok(Asked::Live) => Handling::Now(Some(self.alive(&told))),
@@ -120,7 +121,7 @@ impl Gateway {
                 let wish = portion::concerns(fields).then(|| fields.clone());
                 Handling::Later(Box::pin(async move {
                     let ending = portioned(ending.await, &told.method, wish.as_ref());
-                    gateway.finish(&told, &route, ending)
+                    gateway.finish(told, &route, ending)
                 }))
             }
             Step::Refused => {
@@ -188,18 +189,20 @@ impl Gateway {
         let gateway = self.clone();
         Handling::Later(Box::pin(async move {
             let ending = gateway.cache.pass(&passage, head, body).await;
-            gateway.finish(&told, route, ending)
+            gateway.finish(told, route, ending)
         }))
     }
 
-    fn finish(&self, told: &Told, route: &str, ending: Ending) -> Response<ReplyBody> {
+    fn finish(&self, mut told: Told, route: &str, ending: Ending) -> Response<ReplyBody> {
         let bodiless = told.method == Method::HEAD;
         let (reply, outcome) = match ending {
             Ending::Answered(answer) => {
                 let outcome = Outcome::Answered(answer.how);
+                told.queued = answer.queued;
                 (reply::answer(*answer, bodiless), outcome)
             }
             Ending::Failed { failure, how, unread, queued } => {
+                told.queued = queued;
                 let notice = refusal::notice(failure);
                 // What is left of the request's body would be read as the next request.
                 let notice = Notice { close: notice.close || unread, ..notice };
@@ -207,7 +210,7 @@ impl Gateway {
                 (reply, Outcome::Failed(how, failure.as_str()))
             }
         };
-        self.note(told, route, &reply, outcome);
+        self.note(&told, route, &reply, outcome);
         reply
     }
 
@@ -227,8 +230,8 @@ impl Gateway {
     fn note(&self, told: &Told, route: &str, reply: &Response<ReplyBody>, result: Outcome) {
         if access::wanted(told.rules.access, &result) {
             let took = self.cache.clock.now().since(told.began);
-            let (method, status) = (&told.method, reply.status());
-            access::write(&Line { method, route, status, result, took });
+            let (method, status, queued) = (&told.method, reply.status(), told.queued);
+            access::write(&Line { method, route, status, result, took, queued });
         }
     }
 }
@@ -270,4 +273,6 @@ struct Told {
     rules: Arc<Rules>,
     method: Method,
     began: Timestamp,
+    /// How long it stood in line for a turn upstream.
+    queued: Duration,
 }

@@ -24,19 +24,10 @@ enum Which {
     Only(&'static str),
 }
 
-const LATER: [Later; 15] = [
+const LATER: [Later; 6] = [
     Later { key: "listen.address", which: Which::RefusedBeginning("unix:") },
     Later { key: "listen.cert_file", which: Which::Refused },
     Later { key: "listen.key_file", which: Which::Refused },
-    Later { key: "upstream.retries", which: Which::Every },
-    Later { key: "limit.rate", which: Which::Every },
-    Later { key: "limit.burst", which: Which::Every },
-    Later { key: "limit.total_rate", which: Which::Every },
-    Later { key: "batch.path", which: Which::Every },
-    Later { key: "batch.max_ids", which: Which::Every },
-    Later { key: "breaker.failures", which: Which::Every },
-    Later { key: "breaker.penalty", which: Which::Every },
-    Later { key: "breaker.max_penalty", which: Which::Every },
     Later { key: "admin.address", which: Which::Every },
     Later { key: "admin.token_file", which: Which::Every },
     Later { key: "lifecycle.mode", which: Which::Only("sidecar") },
@@ -84,8 +75,8 @@ mod tests {
             ("listen.address", Value::new(None, "unix:/run/a"), Effect::Refused),
             ("listen.cert_file", Value::new(None, ""), Effect::NotYet),
             ("listen.cert_file", Value::new(None, "a.pem"), Effect::Refused),
-            ("limit.rate", Value::new(None, 5.0), Effect::NotYet),
-            ("limit.max_wait", Value::new(None, "10s"), Effect::InForce),
+            ("limit.rate", Value::new(None, 5.0), Effect::InForce),
+            ("admin.address", Value::new(None, "127.0.0.1:81"), Effect::NotYet),
             ("lifecycle.mode", Value::new(None, "gateway"), Effect::InForce),
             ("lifecycle.mode", Value::new(None, "sidecar"), Effect::NotYet),
             ("resources.kind", Value::new(None, "opaque"), Effect::InForce),

@@ -72,6 +72,7 @@ pub fn load(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::model::Mode;
     use crate::settings::model::Rate;
     use crate::settings::sources::Flag;
 
@@ -93,10 +94,11 @@ mod tests {
 
     #[test]
     fn whoever_sets_what_is_not_yet_in_force_is_told() {
-        let loaded = load(&Sources::default(), [set("VERIFIK_GATEWAY__LIMIT__RATE", "5")]).unwrap();
-        assert_eq!(loaded.settings.limit.rate, Rate::PerSecond(5.0));
-        let expected = "limit.rate (environment VERIFIK_GATEWAY__LIMIT__RATE) is not yet in force \
-                        in this release";
+        let sidecar = [set("VERIFIK_GATEWAY__LIFECYCLE__MODE", "sidecar")];
+        let loaded = load(&Sources::default(), sidecar).unwrap();
+        assert_eq!(loaded.settings.lifecycle.mode, Mode::Sidecar);
+        let expected = "lifecycle.mode (environment VERIFIK_GATEWAY__LIFECYCLE__MODE) is not yet \
+                        in force in this release";
         assert_eq!(loaded.not_yet_in_force(), [expected]);
     }
 

@@ -1,0 +1,237 @@
+//! The forward itself, a task of its own: in line, upstream, perhaps again.
+
+use crate::api::route::Kind;
+use crate::cache::collapse::Waiters;
+use crate::cache::errand::Errand;
+use crate::cache::errand::Landed;
+use crate::cache::state::Cache;
+use crate::cache::state::Lane;
+use crate::cache::trip;
+use crate::cache::trip::Course;
+use crate::cache::trip::Shortfall;
+use crate::cache::trip::Trip;
+use crate::cache::way::Sharing;
+use crate::policy::breaker::Change;
+use crate::policy::class::Class;
+use crate::policy::privacy::Privacy;
+use crate::policy::retry;
+use crate::policy::retry::Again;
+use crate::policy::wish::Wish;
+use crate::upstream::failure::Failure;
+use crate::upstream::fuse::Crossing;
+use crate::upstream::queue::Asked;
+use crate::upstream::queue::Place;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::time::sleep;
+use tokio::time::timeout;
+use tracing::info;
+use tracing::warn;
+
+impl Cache {
+    /// The forward itself, as a task of its own: as many tries as it takes and may have. In line, it
+    /// ends with its last waiter; once sent, it runs on and is stored.
+    pub(crate) async fn forward(
+        self: Arc<Self>,
+        errand: Arc<Errand>,
+        sharing: Sharing,
+        wish: Wish,
+        mut waiters: Waiters<Lane, Landed>,
+    ) {
+        let mut course = Course::new(errand.rules.deadlines.total);
+        self.watch_for_churn(&errand);
+        let landed = loop {
+            if let Err(failure) = self.refuse_if_open(&errand) {
+                break Landed::Failed(failure);
+            }
+            let place = match self.turn(&errand, wish, &mut course, &mut waiters).await {
+                Some(Ok(place)) => place,
+                Some(Err(failure)) => break Landed::Failed(failure),
+                None => return,
+            };
+            waiters.sent();
+            course.ticket = Some(place.ticket());
+            let landed = self.travel(&errand, sharing, place, &mut course).await;
+            match self.after(&errand, wish, &landed, &mut course) {
+                Next::Land => break landed,
+                Next::BackInLine => course.so_far = Some(landed),
+                Next::Again(pause) => sleep(pause).await,
+            }
+        };
+        waiters.announce(landed);
+    }
+
+    fn watch_for_churn(&self, errand: &Errand) {
+        let of_somebody = errand.kind == Kind::Ticket && errand.privacy == Privacy::Private;
+        let mut churn = self.churn.lock().unwrap_or_else(PoisonError::into_inner);
+        if of_somebody && churn.note(errand.credential, errand.thing) {
+            warn!(
+                "nearly every read comes with an Authorization not seen before, so nothing can be \
+                 answered from memory: let the application keep its token instead of making a new \
+                 one for each call"
+            );
+        }
+    }
+
+    /// An upstream that is left alone is asked nothing for a client, but now and then in the
+    /// background whether it is back.
+    fn refuse_if_open(self: &Arc<Self>, errand: &Arc<Errand>) -> Result<(), Failure> {
+        let now = self.clock.now();
+        if !self.fuse.is_open(now) {
+            return Ok(());
+        }
+        let Err(open) = self.fuse.cross(now) else { return Ok(()) };
+        if let Some(crossing) = open.scout {
+            let (cache, errand) = (Arc::clone(self), Arc::clone(errand));
+            tokio::spawn(async move { cache.scout(&errand, crossing).await });
+        }
+        Err(Failure::Open(open.retry_in))
+    }
+
+    /// Asks the upstream for nobody who waits, to find out whether it is back.
+    async fn scout(&self, errand: &Errand, crossing: Crossing) {
+        let patience = errand.rules.deadlines.turn;
+        let place = match self.queue.ask(errand.credential, Class::Background, None) {
+            Asked::Has(place) => place,
+            Asked::Waits(mut waiting) => match timeout(patience, waiting.called()).await {
+                Ok(Some(place)) => place,
+                Ok(None) | Err(_) => return,
+            },
+            Asked::Full => return,
+        };
+        let left = errand.rules.deadlines.total.min(SCOUTING);
+        let mut trip = Trip { place, crossing, health: None, left };
+        // What it means is heeded, and stored if it may be; nobody is there to be told.
+        let _heeded = self.ask(errand, Sharing::Anew, &mut trip).await;
+        self.arrive(errand, trip);
+    }
+
+    /// Waits for a turn. `None` if everybody has left meanwhile.
+    async fn turn(
+        &self,
+        errand: &Errand,
+        wish: Wish,
+        course: &mut Course,
+        waiters: &mut Waiters<Lane, Landed>,
+    ) -> Option<Result<Place, Failure>> {
+        let mut waiting = match self.queue.ask(errand.credential, wish.class, course.ticket) {
+            Asked::Has(place) => return Some(Ok(place)),
+            Asked::Full => return Some(Err(Failure::Full)),
+            Asked::Waits(waiting) => waiting,
+        };
+        waiters.queued(waiting.ticket(), course.so_far.clone());
+        let left = wish.left(self.clock.now()).unwrap_or_default();
+        let mut of_nobody = wish.class == Class::Background;
+        loop {
+            tokio::select! {
+                place = waiting.called() => {
+                    waiters.called();
+                    return Some(place.ok_or(Failure::Dropped));
+                }
+                () = waiters.all_left() => return None,
+                () = sleep(left), if of_nobody => {
+                    of_nobody = false;
+                    waiters.for_somebody_only();
+                }
+            }
+        }
+    }
+
+    /// One try.
+    async fn travel(
+        &self,
+        errand: &Errand,
+        sharing: Sharing,
+        place: Place,
+        course: &mut Course,
+    ) -> Landed {
+        let began = self.clock.now();
+        let crossing = match self.fuse.cross(began) {
+            Ok(crossing) => crossing,
+            Err(open) => return Landed::Failed(Failure::Open(open.retry_in)),
+        };
+        if course.tries == 0 && course.limited == 0 {
+            self.fuse.allowance().deposit();
+        }
+        let mut trip = Trip { place, crossing, health: None, left: course.left };
+        let landed = self.ask(errand, sharing, &mut trip).await;
+        course.tries = course.tries.saturating_add(trip.place.resent());
+        self.arrive(errand, trip);
+        course.left = course.left.saturating_sub(self.clock.now().since(began));
+        landed
+    }
+
+    /// Has the upstream's health heeded; the place is given back.
+    fn arrive(&self, errand: &Errand, trip: Trip) {
+        let Trip { place, crossing, health, .. } = trip;
+        drop(place);
+        let Some(health) = health else { return };
+        let (terms, now) = (errand.rules.breaker, self.clock.now());
+        let change = crossing.heard(health, errand.key, terms, self.draw.fraction(), now);
+        match change {
+            Some(Change::Opened { penalty }) => {
+                let penalty_ms = u64::try_from(penalty.as_millis()).unwrap_or(u64::MAX);
+                warn!(penalty_ms, "the upstream fails and is left alone for a while");
+            }
+            Some(Change::Closed) => info!("the upstream is back"),
+            None => {}
+        }
+    }
+
+    /// What becomes of a forward after a try.
+    fn after(&self, errand: &Errand, wish: Wish, landed: &Landed, course: &mut Course) -> Next {
+        let now = self.clock.now();
+        let shortfall = trip::shortfall(landed);
+        if !errand.retry || errand.request.is_head() || matches!(shortfall, Shortfall::None) {
+            return Next::Land;
+        }
+        // Who is given something stored need not wait for better.
+        if self.has_stand_in(errand, now) {
+            return Next::Land;
+        }
+        match shortfall {
+            Shortfall::None => Next::Land,
+            Shortfall::Limited => {
+                let paced = self.queue.rate(errand.credential);
+                info!(
+                    requests_per_second = paced,
+                    "the upstream has called a request one too many"
+                );
+                let paced = paced.is_some();
+                let waited_for = wish.class != Class::Background;
+                let goes = paced && waited_for && course.goes_back();
+                if goes { Next::BackInLine } else { Next::Land }
+            }
+            Shortfall::Trouble(trouble) => {
+                course.tries += 1;
+                if self.fuse.is_open(now) {
+                    return Next::Land;
+                }
+                let (retries, chance) = (errand.rules.retries, self.draw.fraction());
+                let mut allowance = self.fuse.allowance();
+                let tries = course.tries;
+                match retry::again(trouble, tries, retries, course.left, &mut allowance, chance) {
+                    Again::After(pause) => {
+                        course.left = course.left.saturating_sub(pause);
+                        Next::Again(pause)
+                    }
+                    Again::No(_) => Next::Land,
+                }
+            }
+        }
+    }
+}
+
+/// What becomes of a forward after a try.
+enum Next {
+    /// It has its outcome.
+    Land,
+    /// It waits for another turn, the upstream having called it one too many.
+    BackInLine,
+    /// It is tried again after a pause.
+    Again(Duration),
+}
+
+/// How long a scout is waited for: meanwhile no other can be sent.
+const SCOUTING: Duration = Duration::from_secs(5);
