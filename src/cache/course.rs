@@ -1,6 +1,7 @@
 //! The forward itself, a task of its own: in line, upstream, perhaps again.
 
 use crate::api::route::Kind;
+use crate::base::time::Timestamp;
 use crate::cache::collapse::Waiters;
 use crate::cache::errand::Errand;
 use crate::cache::errand::Landed;
@@ -16,6 +17,7 @@ use crate::policy::class::Class;
 use crate::policy::privacy::Privacy;
 use crate::policy::retry;
 use crate::policy::retry::Again;
+use crate::policy::reuse;
 use crate::policy::wish::Wish;
 use crate::upstream::failure::Failure;
 use crate::upstream::fuse::Crossing;
@@ -179,6 +181,12 @@ impl Cache {
         }
     }
 
+    fn could_stand_in(&self, errand: &Errand, now: Timestamp) -> bool {
+        let seen = self.look_again(errand, now);
+        let stand_in = |sight| reuse::stand_in(&errand.directives, sight, now);
+        seen.sight().and_then(stand_in).is_some()
+    }
+
     /// What becomes of a forward after a try.
     fn after(&self, errand: &Errand, wish: Wish, landed: &Landed, course: &mut Course) -> Next {
         let now = self.clock.now();
@@ -187,7 +195,7 @@ impl Cache {
             return Next::Land;
         }
         // Who is given something stored need not wait for better.
-        if self.has_stand_in(errand, now) {
+        if self.could_stand_in(errand, now) {
             return Next::Land;
         }
         match shortfall {

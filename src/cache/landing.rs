@@ -208,7 +208,7 @@ impl Cache {
     }
 
     /// Whether something is stored that may be given out in the place of an answer.
-    pub(crate) fn has_stand_in(&self, errand: &Errand, now: Timestamp) -> bool {
+    fn has_stand_in(&self, errand: &Errand, now: Timestamp) -> bool {
         let (seen, anybody) = (self.look_again(errand, now), RequestDirectives::default());
         seen.sight().is_some_and(|sight| reuse::stand_in(&anybody, sight, now).is_some())
     }

@@ -9,15 +9,13 @@
 use crate::base::time::Timestamp;
 use crate::policy::bucket::Bucket;
 use crate::policy::budget;
-use crate::policy::budget::Budget;
 use crate::policy::budget::Hearing;
 use crate::policy::budget::Spent;
 use crate::policy::class::Class;
 use crate::policy::key::Tag;
-use crate::policy::lane::Lane;
 use crate::policy::lane::SHARE;
 use crate::policy::lane::Ticket;
-use crate::policy::seats::Seats;
+use crate::policy::lanes::Lanes;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -71,10 +69,9 @@ pub enum Cause {
 #[derive(Debug)]
 pub struct Line {
     terms: Terms,
-    lanes: HashMap<Tag, Lane>,
+    lanes: Lanes,
     /// Who waits, and where.
     waiting: HashMap<Ticket, (Tag, Class)>,
-    seats: Seats,
     total: Option<Bucket>,
     under_way: usize,
     /// How many of those are not of the interactive class.
@@ -88,17 +85,13 @@ pub struct Line {
     held: Option<Duration>,
 }
 
-/// About 4 MiB of credentials, unless more wait or are under way.
-const AT_MOST: usize = 16_384;
-
 impl Line {
     /// In which nobody waits.
     pub fn new(terms: Terms, now: Timestamp) -> Self {
         Self {
             terms,
-            lanes: HashMap::new(),
+            lanes: Lanes::new(terms.budget),
             waiting: HashMap::new(),
-            seats: Seats::default(),
             total: terms.total_rate.map(|rate| Bucket::new(rate, terms.budget.burst, now)),
             under_way: 0,
             others_under_way: 0,
@@ -131,7 +124,7 @@ impl Line {
         if !self.waiting.is_empty() || !self.has_place(class) || self.total_ready_at(0) > now {
             return None;
         }
-        let lane = self.lane(credential, now);
+        let lane = self.lanes.of(credential, now);
         if lane.budget.ready_at(0, now) > now {
             return None;
         }
@@ -154,23 +147,23 @@ impl Line {
         }
         self.waiting.insert(ticket, (credential, class));
         let turn = self.turn;
-        let lane = self.lane(credential, now);
+        let lane = self.lanes.of(credential, now);
         if lane.is_empty() {
             // Who comes back has not saved up turns.
             lane.turn = lane.turn.max(turn);
         }
         lane.enter(ticket, class);
-        self.reseat(credential, now);
+        self.lanes.reseat(credential, now);
         true
     }
 
     /// Someone leaves the line, if it still stands there.
     pub fn leave(&mut self, ticket: Ticket, now: Timestamp) {
         if let Some((credential, class)) = self.waiting.remove(&ticket) {
-            if let Some(lane) = self.lanes.get_mut(&credential) {
+            if let Some(lane) = self.lanes.get_mut(credential) {
                 lane.leave(ticket, class);
             }
-            self.reseat(credential, now);
+            self.lanes.reseat(credential, now);
         }
     }
 
@@ -179,24 +172,24 @@ impl Line {
         let Some((credential, before)) = self.waiting.get(&ticket).copied() else { return };
         if class < before {
             self.waiting.insert(ticket, (credential, class));
-            if let Some(lane) = self.lanes.get_mut(&credential) {
+            if let Some(lane) = self.lanes.get_mut(credential) {
                 lane.leave(ticket, before);
                 lane.enter(ticket, class);
             }
-            self.reseat(credential, now);
+            self.lanes.reseat(credential, now);
         }
     }
 
     /// Who goes next, if somebody may go now.
     pub fn next(&mut self, now: Timestamp) -> Option<Place> {
-        self.wake(now);
+        self.lanes.wake(now);
         if self.under_way >= self.terms.places || self.total_ready_at(0) > now {
             return None;
         }
         let (class, credential) = self.choose()?;
         let batch = self.has_place(Class::Batch);
-        let could_be_batch = batch && self.seats.first(Class::Batch).is_some();
-        let lane = self.lanes.get_mut(&credential)?;
+        let could_be_batch = batch && self.lanes.seats().first(Class::Batch).is_some();
+        let lane = self.lanes.get_mut(credential)?;
         let paced = lane.paced;
         let (ticket, class) = lane.serve(class, batch)?;
         self.turn = lane.turn;
@@ -208,7 +201,7 @@ impl Line {
         };
         self.waiting.remove(&ticket);
         let place = self.send(ticket, credential, class, paced, now);
-        self.reseat(credential, now);
+        self.lanes.reseat(credential, now);
         Some(place)
     }
 
@@ -217,9 +210,9 @@ impl Line {
         if self.under_way >= self.terms.places {
             return None;
         }
-        let later = self.seats.next_due();
+        let later = self.lanes.seats().next_due();
         let total = Some(self.total_ready_at(0)).filter(|at| *at > now);
-        match (later, total.filter(|_| self.seats.is_anyone_ready())) {
+        match (later, total.filter(|_| self.lanes.seats().is_anyone_ready())) {
             (Some(later), Some(total)) => Some(later.min(total)),
             (later, total) => later.or(total),
         }
@@ -236,13 +229,13 @@ impl Line {
             let mean = self.held.map_or(held, |mean| (mean.saturating_mul(7) + held) / 8);
             self.held = Some(mean);
         }
-        let Some(lane) = self.lanes.get_mut(&place.credential) else { return };
+        let Some(lane) = self.lanes.get_mut(place.credential) else { return };
         lane.under_way = lane.under_way.saturating_sub(1);
         match hearing {
             Some(hearing) => lane.budget.heard(place.spent, hearing, now),
             None => lane.budget.lost(place.spent),
         }
-        self.reseat(place.credential, now);
+        self.lanes.reseat(place.credential, now);
     }
 
     /// One more was sent for a credential than was let through.
@@ -250,15 +243,15 @@ impl Line {
         if let Some(total) = &mut self.total {
             total.take(now);
         }
-        if let Some(lane) = self.lanes.get_mut(&credential) {
+        if let Some(lane) = self.lanes.get_mut(credential) {
             lane.budget.charge(now);
-            self.reseat(credential, now);
+            self.lanes.reseat(credential, now);
         }
     }
 
     /// What a credential is paced at, in requests a second.
     pub fn rate(&self, credential: Tag) -> Option<f64> {
-        self.lanes.get(&credential)?.budget.rate()
+        self.lanes.get(credential)?.budget.rate()
     }
 
     /// How long the holder of a ticket will wait as one of `class`; `None` if it does not wait.
@@ -267,10 +260,10 @@ impl Line {
     pub fn outlook(&self, ticket: Ticket, class: Class, now: Timestamp) -> Option<Outlook> {
         let (credential, own) = *self.waiting.get(&ticket)?;
         let class = class.min(own);
-        let lane = self.lanes.get(&credential)?;
+        let lane = self.lanes.get(credential)?;
         let ahead = lane.ahead(ticket, class);
         let own = lane.budget.ready_at(ahead, now);
-        let others = || self.ahead_of(credential, class, ahead);
+        let others = || self.lanes.ahead(credential, class, ahead);
         let budget = match &self.total {
             Some(total) => own.max(total.ready_at(others())),
             None => own,
@@ -291,18 +284,9 @@ impl Line {
         self.held.unwrap_or_default().saturating_mul(ahead) / places
     }
 
-    /// How many of all go before someone of `class` who has `ahead` others of its own before it.
-    fn ahead_of(&self, credential: Tag, class: Class, ahead: u64) -> u64 {
-        let others = self.seats.all();
-        let others = others.iter().filter(|tag| **tag != credential);
-        let others = others.filter_map(|tag| self.lanes.get(tag));
-        let others = others.map(|lane| lane.ahead_of_another(class, ahead));
-        others.fold(ahead, u64::saturating_add)
-    }
-
     fn choose(&self) -> Option<(Class, Tag)> {
         let places = self.has_place(Class::Batch);
-        let first = |class| self.seats.first(class).map(|credential| (class, credential));
+        let first = |class| self.lanes.seats().first(class).map(|credential| (class, credential));
         let batch = first(Class::Batch).filter(|_| places);
         let due = batch.filter(|_| self.streak + 1 >= SHARE);
         let background = || first(Class::Background).filter(|_| places);
@@ -334,49 +318,9 @@ impl Line {
         if let Some(total) = &mut self.total {
             total.take(now);
         }
-        let lane = self.lane(credential, now);
+        let lane = self.lanes.of(credential, now);
         lane.under_way += 1;
         let spent = lane.budget.spend(waited, now);
         Place { ticket, credential, class, spent, since: now }
-    }
-
-    fn lane(&mut self, credential: Tag, now: Timestamp) -> &mut Lane {
-        if self.lanes.len() >= AT_MOST && !self.lanes.contains_key(&credential) {
-            self.forget(now);
-        }
-        let terms = self.terms.budget;
-        self.lanes.entry(credential).or_insert_with(|| Lane::new(Budget::new(terms, now)))
-    }
-
-    /// Forgets what costs nothing to forget, and if that is not half of all, those used longest ago.
-    fn forget(&mut self, now: Timestamp) {
-        self.lanes.retain(|_, lane| !lane.can_be_forgotten(now));
-        let surplus = self.lanes.len().saturating_sub(AT_MOST / 2);
-        if surplus > 0 {
-            let unused = self.lanes.iter().filter(|(_, lane)| lane.is_unused());
-            let mut unused: Vec<_> =
-                unused.map(|(tag, lane)| (lane.budget.last_used(), *tag)).collect();
-            unused.sort_unstable();
-            for (_, tag) in unused.iter().take(surplus) {
-                self.lanes.remove(tag);
-            }
-        }
-    }
-
-    /// Those whose budget has made them wait for long enough are ready.
-    fn wake(&mut self, now: Timestamp) {
-        while let Some(credential) = self.seats.due(now) {
-            self.reseat(credential, now);
-        }
-    }
-
-    /// Puts a credential where it belongs now.
-    fn reseat(&mut self, credential: Tag, now: Timestamp) {
-        if let Some(lane) = self.lanes.get_mut(&credential) {
-            self.seats.leave(credential, lane.seat);
-            lane.seat = lane.belongs(now);
-            lane.paced |= lane.seat.later.is_some();
-            self.seats.take(credential, lane.seat);
-        }
     }
 }

@@ -12,6 +12,7 @@ pub mod pace;
 pub mod budget;
 pub mod seats;
 pub mod lane;
+pub mod lanes;
 pub mod line;
 pub mod breaker;
 pub mod wish;

@@ -1,0 +1,94 @@
+//! All credentials for which somebody waits or has waited, and where each stands.
+
+use crate::base::time::Timestamp;
+use crate::policy::budget::Budget;
+use crate::policy::budget::Terms;
+use crate::policy::class::Class;
+use crate::policy::key::Tag;
+use crate::policy::lane::Lane;
+use crate::policy::seats::Seats;
+use std::collections::HashMap;
+
+/// The lanes of all credentials. Bounded: who has used nothing for long is forgotten.
+#[derive(Debug)]
+pub struct Lanes {
+    terms: Terms,
+    known: HashMap<Tag, Lane>,
+    seats: Seats,
+}
+
+/// About 4 MiB of credentials, unless more wait or are under way.
+const AT_MOST: usize = 16_384;
+
+impl Lanes {
+    /// None yet; each is to have a budget on these terms.
+    pub fn new(terms: Terms) -> Self {
+        Self { terms, known: HashMap::new(), seats: Seats::default() }
+    }
+
+    /// Where they stand.
+    pub const fn seats(&self) -> &Seats {
+        &self.seats
+    }
+
+    /// That of a credential, if something is known of it.
+    pub fn get(&self, credential: Tag) -> Option<&Lane> {
+        self.known.get(&credential)
+    }
+
+    /// The same, to be changed; [`Self::reseat`] then puts it where it belongs.
+    pub fn get_mut(&mut self, credential: Tag) -> Option<&mut Lane> {
+        self.known.get_mut(&credential)
+    }
+
+    /// That of a credential, made if need be.
+    pub fn of(&mut self, credential: Tag, now: Timestamp) -> &mut Lane {
+        if self.known.len() >= AT_MOST && !self.known.contains_key(&credential) {
+            self.forget(now);
+        }
+        let terms = self.terms;
+        self.known.entry(credential).or_insert_with(|| Lane::new(Budget::new(terms, now)))
+    }
+
+    /// Puts a credential where it belongs now.
+    pub fn reseat(&mut self, credential: Tag, now: Timestamp) {
+        if let Some(lane) = self.known.get_mut(&credential) {
+            self.seats.leave(credential, lane.seat);
+            lane.seat = lane.belongs(now);
+            lane.paced |= lane.seat.later.is_some();
+            self.seats.take(credential, lane.seat);
+        }
+    }
+
+    /// Those whose budget has made them wait for long enough are ready.
+    pub fn wake(&mut self, now: Timestamp) {
+        while let Some(credential) = self.seats.due(now) {
+            self.reseat(credential, now);
+        }
+    }
+
+    /// How many of all go before someone of `class` of `credential` who has `ahead` others of its
+    /// own before it, as if nothing but their turns held them up.
+    pub fn ahead(&self, credential: Tag, class: Class, ahead: u64) -> u64 {
+        let others = self.seats.all();
+        let others = others.iter().filter(|tag| **tag != credential);
+        let others = others.filter_map(|tag| self.known.get(tag));
+        let others = others.map(|lane| lane.ahead_of_another(class, ahead));
+        others.fold(ahead, u64::saturating_add)
+    }
+
+    /// Forgets what costs nothing to forget, and if that is not half of all, those used longest ago.
+    fn forget(&mut self, now: Timestamp) {
+        self.known.retain(|_, lane| !lane.can_be_forgotten(now));
+        let surplus = self.known.len().saturating_sub(AT_MOST / 2);
+        if surplus > 0 {
+            let unused = self.known.iter().filter(|(_, lane)| lane.is_unused());
+            let mut unused: Vec<_> =
+                unused.map(|(tag, lane)| (lane.budget.last_used(), *tag)).collect();
+            unused.sort_unstable();
+            for (_, tag) in unused.iter().take(surplus) {
+                self.known.remove(tag);
+            }
+        }
+    }
+}
