@@ -143,7 +143,14 @@ impl Refusal {
         let (status, code) = self.status_and_code();
         let notice = Notice::new(status, code, ProxyError::HttpRequestError, self.message());
         // After these the connection is as good as before.
-        let sound = matches!(self, Self::NoSuchPage | Self::NotStored | Self::BatchBody(_));
+        let sound = matches!(
+            self,
+            Self::NoSuchPage
+                | Self::NotStored
+                | Self::BatchMethod
+                | Self::BatchCredential
+                | Self::BatchBody(_)
+        );
         // Of a body that is too long the rest is still to come.
         let unread = matches!(self, Self::BatchBody(Unlisted::TooMany));
         let at = if let Self::BatchBody(Unlisted::NotAnId(at)) = self { Some(at) } else { None };

@@ -251,7 +251,8 @@ async fn the_gateways_own_pages_are_never_forwarded() {
         ("POST", "live", 404, "GATEWAY_NO_SUCH_PAGE"),
         ("GET", "other", 404, "GATEWAY_NO_SUCH_PAGE"),
         ("GET", "live/", 404, "GATEWAY_NO_SUCH_PAGE"),
-        ("GET", "tickets", 404, "GATEWAY_NO_SUCH_PAGE"),
+        ("GET", "tickets", 405, "GATEWAY_BATCH_METHOD"),
+        ("POST", "tickets/", 404, "GATEWAY_NO_SUCH_PAGE"),
         ("DELETE", "", 404, "GATEWAY_NO_SUCH_PAGE"),
         ("GET", "../v2/clients", 404, "GATEWAY_NO_SUCH_PAGE"),
     ];
