@@ -33,8 +33,10 @@
 //! 5. [`policy::reuse`] plans: reuse, reuse and validate, prove, forward or refuse, with the reason.
 //! 6. [`cache::collapse`] joins the forward under way for this key and mark, or starts one as a task
 //!    ([`cache::forward`]); where the credential's lease has lapsed, [`cache::proof`] a probe first.
-//! 7. [`upstream::attempt`] asks, on the conditions that [`fields::validation`] makes of what is
-//!    stored, within its deadlines, perhaps again.
+//! 7. The forward ([`cache::course`]) waits for its turn ([`upstream::queue`], as [`policy::line`]
+//!    decides) and for leave of the breaker ([`upstream::fuse`]); [`upstream::attempt`] asks, on the
+//!    conditions that [`fields::validation`] makes of what is stored, within its deadlines, perhaps
+//!    again. Whoever waits for it ([`cache::wait`]) leaves when its turn will not come in time.
 //! 8. [`cache::landing`] has [`policy::admit`] say what follows, and carries it out.
 //! 9. [`serve::reply`] writes the answer with `Age` and `Cache-Status`; back in the gateway one
 //!    access line is written.
@@ -54,6 +56,14 @@
 //! that proved it good ([`policy::lease`]). Two thirds through, a hit sends a probe in the
 //! background; past the end, would-be hits wait for one.
 //!
+//! # Turns
+//!
+//! What goes upstream for a resource goes in turn, and within a budget: that of its credential
+//! ([`policy::budget`]: a rate, or a pace learnt from 429s, and what `Retry-After` and quota fields
+//! ask for) and that of all together. Hits, and what passes through, have no part in it. A batch call
+//! ([`serve::batch`]) asks for its ids like any client, but as one who waits for as long as it takes
+//! and lets others go first.
+//!
 //! # Where this departs from the design, and why
 //!
 //! - The mark that a dead credential leaves is set when the 401 is heard, not just before the
@@ -64,8 +74,19 @@
 //! - The settings have a floor of their own beside `serve`, so that `app` stays readable.
 //! - A close-delimited answer to a read that calls itself JSON and is no whole JSON text is a
 //!   failure, not an answer: it may have been cut, and must not look whole.
-//! - A forward that finds `upstream.max_in_flight` others under way waits in line for at most
-//!   `limit.max_wait`, with `limit.max_queue` others; then it is refused with 503.
+//! - A wait that would be too long for want of a place among `upstream.max_in_flight` is refused with
+//!   503; one for want of budget, with 429. The deadline is each asker's own: a forward stands in line
+//!   while anybody waits for it.
+//! - A number for `limit.rate` is a ceiling: refused all the same, the gateway learns downward from it.
+//! - The pace after a 429 is 0.95 of what was accepted since the last one, and never less than half of
+//!   what it was; idle time does not count, and who did not have to wait does not make it grow.
+//! - An open breaker sends one request as a scout in the background for every first penalty, whose
+//!   client has been refused: a penalty of up to 60 s and a first success 2 s after recovery do not
+//!   go together otherwise. Resets, which [`policy::breaker`] does not count, are left to the retry
+//!   budget.
+//! - What may stand in for a failure does so at once, before another try.
+//! - A timeout is never tried again, whatever the resource says: the upstream may still be at work.
+//! - One of a job's many outlasts an open breaker and a full queue, like the rest of its wait.
 //! - A 403 to other requests on a ticket, and a 409 to a write, of up to 16 KiB are read whole,
 //!   because only their text tells a dead credential from one that lacks a right, and a refusal from
 //!   an outage.
