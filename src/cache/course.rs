@@ -103,7 +103,8 @@ impl Cache {
             Asked::Full => return,
         };
         let left = errand.rules.deadlines.total.min(SCOUTING);
-        let mut trip = Trip { place, crossing, health: None, left };
+        let lane = Course::new(left).lane(errand);
+        let mut trip = Trip { lane, place, crossing, health: None, left };
         // What it means is heeded, and stored if it may be; nobody is there to be told.
         let _heeded = self.ask(errand, Sharing::Anew, &mut trip).await;
         self.arrive(errand, trip);
@@ -156,7 +157,8 @@ impl Cache {
         if course.tries == 0 && course.limited == 0 {
             self.fuse.allowance().deposit();
         }
-        let mut trip = Trip { place, crossing, health: None, left: course.left };
+        let (lane, left) = (course.lane(errand), course.left);
+        let mut trip = Trip { lane, place, crossing, health: None, left };
         let landed = self.ask(errand, sharing, &mut trip).await;
         course.tries = course.tries.saturating_add(trip.place.resent());
         self.arrive(errand, trip);

@@ -86,7 +86,7 @@ impl Cache {
         let question = Question {
             request: &errand.request,
             conditions,
-            retry: errand.retry,
+            lane: trip.lane,
             read_whole: errand.rules.max_stored_body,
             deadlines: &errand.rules.deadlines,
             left: trip.left,

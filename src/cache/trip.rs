@@ -2,6 +2,7 @@
 //! each of the two hears of the answer.
 
 use crate::base::time::Moment;
+use crate::cache::errand::Errand;
 use crate::cache::errand::Landed;
 use crate::fields::quota;
 use crate::fields::retry_after;
@@ -14,12 +15,15 @@ use crate::upstream::attempt::Heard;
 use crate::upstream::attempt::Lost;
 use crate::upstream::fuse::Crossing;
 use crate::upstream::queue::Place;
+use crate::upstream::sender::Lane;
 use http::HeaderMap;
 use http::StatusCode;
 use std::time::Duration;
 
 /// A try under way.
 pub(crate) struct Trip {
+    /// Which connections may carry it.
+    pub(crate) lane: Lane,
     /// Its place.
     pub(crate) place: Place,
     /// Its leave.
@@ -51,6 +55,16 @@ impl Course {
     /// Of a forward whose tries may take `total` together.
     pub(crate) const fn new(total: Duration) -> Self {
         Self { ticket: None, so_far: None, tries: 0, limited: 0, left: total }
+    }
+
+    /// Which connections may carry the next try. What is sent once only must not meet a connection
+    /// that the upstream is closing; nor may what has been sent before, lest it be sent once more.
+    pub(crate) const fn lane(&self, errand: &Errand) -> Lane {
+        match (errand.retry, self.tries) {
+            (false, _) => Lane::Brisk,
+            (true, 0) => Lane::Pooled,
+            (true, _) => Lane::New,
+        }
     }
 
     /// Whether a forward that the upstream calls one too many goes back in line.

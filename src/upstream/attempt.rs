@@ -74,8 +74,9 @@ pub struct Question<'a> {
     pub request: &'a ReadRequest,
     /// On which conditions.
     pub conditions: &'a [(HeaderName, HeaderValue)],
-    /// Whether it may be sent again.
-    pub retry: bool,
+    /// Which connections may carry it. On a pooled one it is sent again where the upstream was
+    /// closing that.
+    pub lane: Lane,
     /// The longest body that is read before the answer is handed on, in bytes.
     pub read_whole: usize,
     /// How long it may take.
@@ -109,8 +110,7 @@ pub async fn ask(
 
 /// Sends the request and, where policy allows it, sends it again.
 async fn send(sender: &dyn Sender, question: &Question<'_>) -> Result<Response<Incoming>, Lost> {
-    // What is sent once only must not meet a connection that the upstream is closing.
-    let mut lane = if question.retry { Lane::Pooled } else { Lane::Brisk };
+    let mut lane = question.lane;
     for attempts in 1.. {
         let request = question.request.to_request(question.conditions);
         let deadline = question.deadlines.answer;
@@ -120,7 +120,7 @@ async fn send(sender: &dyn Sender, question: &Question<'_>) -> Result<Response<I
             Err(_) => return Err(Failure::AnswerTimeout.into()),
         };
         match retry::resend(broken.trace, attempts) {
-            Resend::OnNewConnection if question.retry => {
+            Resend::OnNewConnection if lane == Lane::Pooled => {
                 question.place.resend();
                 lane = Lane::New;
             }

@@ -124,7 +124,12 @@ fn broken(error: &legacy::Error) -> Broken {
         connection.get_extras(&mut extras);
     }
     let trace = extras.get::<Tally>().map(|tally| tally.trace(failure == Failure::Reset));
-    Broken { failure, trace: trace.unwrap_or_default(), cause: failure::causes_in_words(error) }
+    let trace = trace.unwrap_or_default();
+    let failure = match failure {
+        Failure::Reset if trace.answered => Failure::Truncated,
+        other => other,
+    };
+    Broken { failure, trace, cause: failure::causes_in_words(error) }
 }
 
 /// Makes connections within a deadline, and watches what they carry.

@@ -26,7 +26,7 @@ pub enum Lane {
     /// One that was in use within the last second: for requests that may not, so that they do not
     /// meet a connection that the upstream is about to close.
     Brisk,
-    /// A new one: for the second try.
+    /// A new one: for every try but the first, so that none costs more than one request.
     New,
 }
 
