@@ -15,7 +15,7 @@ pub struct Step {
     pub clients: usize,
     /// The method.
     pub method: &'static str,
-    /// Of the ticket.
+    /// Of the ticket, or the whole path of another thing.
     pub id: &'static str,
     /// What follows `Bearer`.
     pub token: &'static str,
@@ -32,6 +32,9 @@ pub struct Step {
     /// What all of them together must cost the upstream.
     calls: u64,
 }
+
+/// Where the stand-in has its tickets.
+pub const TICKETS: &str = "/v2/support-tickets";
 
 const HIT: &[&str] = &["; hit"];
 const MISS: &[&str] = &["; fwd=uri-miss"];
@@ -52,7 +55,7 @@ const READ: Step = Step {
 };
 
 /// The steps in their order. Each builds on what those before it have left in the store.
-pub const STEPS: [Step; 12] = [
+pub const STEPS: [Step; 13] = [
     Step {
         told: "A ticket nobody has read yet: a miss. The API is asked, its answer stored.",
         cache: MISS,
@@ -124,6 +127,15 @@ pub const STEPS: [Step; 12] = [
         ..READ
     },
     Step {
+        told: "Three tickets with one call: what is stored at once, the rest as it comes.",
+        method: "POST",
+        id: "/_gateway/tickets",
+        body: r#"{"ids":["support_ticket_123456789","ticket_2","ticket_3"]}"#,
+        cache: &[r#""asked":3,"answered":3,"hits":1,"upstream":2,"failed":0"#],
+        calls: 2,
+        ..READ
+    },
+    Step {
         told: "A dead credential: the API's own 401, word for word. It is never stored,",
         token: "dead",
         status: StatusCode::UNAUTHORIZED,
@@ -154,6 +166,12 @@ pub struct Answer {
 }
 
 impl Step {
+    /// What is asked for.
+    pub fn path(&self) -> String {
+        let whole = self.id.starts_with('/');
+        if whole { self.id.to_owned() } else { format!("{TICKETS}/{}", self.id) }
+    }
+
     /// Tells what was asked, how long it `took`, and how it was answered. `calls`: all that the
     /// upstream has had so far.
     pub fn tell(

@@ -4,6 +4,7 @@
 use crate::app::demo_steps::Answer;
 use crate::app::demo_steps::STEPS;
 use crate::app::demo_steps::Step;
+use crate::app::demo_steps::TICKETS;
 use crate::app::stand_in::StandIn;
 use crate::base::time::Clock;
 use crate::upstream::failure::causes_in_words;
@@ -23,9 +24,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-
-/// Where the stand-in has its tickets.
-const TICKETS: &str = "/v2/support-tickets";
 
 /// How long one step may take: a step takes a fraction of a second.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -87,7 +85,7 @@ impl Walk {
     fn request(&self, step: &Step) -> http::Result<Request<Full<Bytes>>> {
         let request = Request::builder()
             .method(step.method)
-            .uri(format!("http://{}{TICKETS}/{}", self.gateway, step.id))
+            .uri(format!("http://{}{}", self.gateway, step.path()))
             .header(header::AUTHORIZATION, format!("Bearer {}", step.token))
             .header(header::CONTENT_TYPE, "application/json");
         let request = match step.field {
@@ -110,10 +108,13 @@ async fn heard(answer: legacy::ResponseFuture) -> Result<Answer, String> {
     let answer = answer.await.map_err(|error| causes_in_words(&error))?;
     let status = answer.status();
     let cache = answer.headers().get_all("cache-status").iter().next_back();
-    let cache = cache.and_then(|value| HeaderValue::to_str(value).ok()).unwrap_or("none");
-    let cache = cache.to_owned();
+    let cache = cache.and_then(|value| HeaderValue::to_str(value).ok()).map(str::to_owned);
     let body = answer.into_body().collect().await.map_err(|error| causes_in_words(&error))?;
-    Ok(Answer { status, cache, body: body.to_bytes() })
+    let body = body.to_bytes();
+    // A batch says it of each ticket, and sums up on its last line.
+    let summed_up = || String::from_utf8_lossy(&body).lines().last().map(str::to_owned);
+    let cache = cache.or_else(summed_up).unwrap_or_default();
+    Ok(Answer { status, cache, body })
 }
 
 /// The curl lines to try, once the walk is over.
@@ -131,7 +132,9 @@ pub fn invite(gateway: SocketAddr, told: &mut impl Write) -> io::Result<()> {
         let options = if options.is_empty() { String::new() } else { format!(" \\\n  {options}") };
         writeln!(told, "curl -i {token}{options} \\\n  http://{gateway}{TICKETS}/{id}")?;
     }
-    Ok(())
+    writeln!(told, "\n# Many tickets with one call")?;
+    writeln!(told, "curl {token} -d '{{\"ids\":[\"ticket_1\",\"ticket_4\"]}}' \\")?;
+    writeln!(told, "  http://{gateway}/_gateway/tickets")
 }
 
 #[cfg(test)]
@@ -144,6 +147,6 @@ mod tests {
         invite("255.255.255.255:65535".parse().unwrap(), &mut told).unwrap();
         let told = String::from_utf8(told).unwrap();
         assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
-        assert_eq!(told.matches("curl -i ").count(), 4);
+        assert_eq!(told.matches("curl ").count(), 5);
     }
 }

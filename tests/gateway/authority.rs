@@ -11,6 +11,7 @@ use crate::support::house::ANN;
 use crate::support::house::BEN;
 use crate::support::house::House;
 use crate::support::house::WALL_AT_START;
+use crate::support::house::once_and_at_once;
 use crate::support::house::pass;
 use crate::support::house::timed;
 use crate::support::recall::T1;
@@ -20,6 +21,7 @@ use crate::support::wire::Message;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::time::Duration;
+use verifik_gateway::settings::model::Settings;
 
 /// What the one is told whose request was the probe.
 const PROBED: &str = "verifik-gateway; fwd=stale; fwd-status=200; stored; detail=lease";
@@ -30,7 +32,15 @@ fn lasting(request: &Message) -> Say {
 
 /// A house whose tickets stay fresh for an hour, and that has asked for `t1` as Ann.
 async fn trusting() -> House {
-    let house = House::with(add_things);
+    trusting_with(|_| {}).await
+}
+
+/// The same with settings of its own.
+async fn trusting_with(change: fn(&mut Settings)) -> House {
+    let house = House::with(|settings| {
+        add_things(settings);
+        change(settings);
+    });
     house.upstream.says(lasting);
     house.ticket("t1", ANN).await;
     house
@@ -189,7 +199,7 @@ async fn a_401_anywhere_ends_the_lease_and_its_grace() {
         ("GET", "/v2/support-tickets/t2"),
         ("GET", THING),
     ] {
-        let house = trusting().await;
+        let house = trusting_with(once_and_at_once).await;
         house.upstream.always(Say::json(401, "{}", &[]));
         let fields = [("authorization", ANN)];
         assert_eq!(house.client().ask(method, target, &fields).await.status, 401, "{target}");

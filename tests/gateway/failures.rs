@@ -5,6 +5,7 @@ use crate::support::client::request;
 use crate::support::house::ANN;
 use crate::support::house::BEN;
 use crate::support::house::House;
+use crate::support::house::once_and_at_once;
 use crate::support::house::timed;
 use crate::support::upstream::Say;
 use std::sync::atomic::Ordering;
@@ -59,7 +60,8 @@ const REFUSED: Told = Told(502, "CONNECT_FAILED", "connection_refused");
 const NO_CONNECTION: Told = Told(504, "CONNECT_TIMEOUT", "connection_timeout");
 const NO_ANSWER: Told = Told(504, "ANSWER_TIMEOUT", "http_response_timeout");
 const STOOD_STILL: Told = Told(504, "BODY_TIMEOUT", "connection_read_timeout");
-const TOOK_TOO_LONG: Told = Told(504, "TOTAL_TIMEOUT", "http_response_timeout");
+const TOOK_TOO_LONG: Told =
+    Told(504, "TOTAL_TIMEOUT", "http_response_timeout; details=\"total-timeout\"");
 const RESET: Told = Told(502, "UPSTREAM_RESET", "connection_terminated");
 const TRUNCATED: Told = Told(502, "UPSTREAM_TRUNCATED", "http_response_incomplete");
 const MALFORMED: Told = Told(502, "UPSTREAM_MALFORMED", "http_protocol_error");
@@ -86,10 +88,11 @@ async fn each_failure_of_a_read_has_its_deadline_and_its_words() {
         (dripping(HALF, b" ", 29), 60, TOOK_TOO_LONG),
         (Fault::Says(nothing()), 0, RESET),
         (Fault::Says(nothing().after(7)), 7, RESET),
+        (Fault::Says(Say::RawThenClose(HALF[..20].to_vec())), 0, TRUNCATED),
         (Fault::Says(Say::RawThenClose(HALF.to_vec())), 0, TRUNCATED),
     ];
     for (fault, seconds, told) in rows {
-        let house = House::new();
+        let house = House::with(once_and_at_once);
         fault.befall(&house);
         let mut client = house.client();
         let (took, reply) = timed(client.ask("GET", T1, &[("authorization", ANN)])).await;

@@ -7,6 +7,7 @@ use crate::support::crowd::path;
 use crate::support::crowd::replies;
 use crate::support::house::ANN;
 use crate::support::house::House;
+use crate::support::house::once_and_at_once;
 use crate::support::house::pass;
 use crate::support::house::timed;
 use crate::support::recall::T1;
@@ -15,6 +16,7 @@ use crate::support::upstream::id_of;
 use crate::support::wire::Message;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use verifik_gateway::settings::model::Settings;
 
 /// How many tickets are stored, each asked for by one client.
 const STORED: usize = 50;
@@ -32,7 +34,12 @@ fn lasting(request: &Message) -> Say {
 /// A house that stores tickets which stay fresh for an hour, at the end of their credential's
 /// lease.
 async fn lapsed() -> House {
-    let house = House::new();
+    lapsed_with(|_| {}).await
+}
+
+/// The same with settings of its own.
+async fn lapsed_with(change: fn(&mut Settings)) -> House {
+    let house = House::with(change);
     house.upstream.says(lasting);
     replies((0..STORED).map(|n| asker(&house, &path(&format!("t{n}")), &[("authorization", ANN)])))
         .await;
@@ -100,7 +107,7 @@ async fn a_probe_that_says_nothing_frees_everyone_to_ask_for_themselves() {
 async fn a_probe_that_finds_the_credential_dead_ends_everything_it_has_stored() {
     let expired = r#"{"code":"Forbidden","message":"token_expired"}"#;
     for (status, body) in [(401, "{}"), (403, expired)] {
-        let house = lapsed().await;
+        let house = lapsed_with(once_and_at_once).await;
         house.upstream.always(Say::json(status, body, &[]).after(TAKES));
         let (replies, took, cost) = all(&house).await;
         assert!(replies.iter().all(|reply| reply.status == status), "{body}");

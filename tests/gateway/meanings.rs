@@ -2,6 +2,7 @@
 
 use crate::support::house::ANN;
 use crate::support::house::House;
+use crate::support::house::once_and_at_once;
 use crate::support::house::pass;
 use crate::support::upstream::Say;
 
@@ -160,7 +161,7 @@ async fn what_is_neither_the_ticket_nor_a_not_found_is_delivered_unchanged_and_n
 
 /// Asks twice, and sees both answers come unchanged from the upstream. `why` is our word for it.
 async fn never_stored(say: Say, why: &str) {
-    let house = House::new();
+    let house = House::with(once_and_at_once);
     house.upstream.always(say.clone());
     let Say::Answer(status, fields, body) = &say else { panic!("not framed by length: {say:?}") };
     for asked in [1, 2] {

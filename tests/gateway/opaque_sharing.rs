@@ -6,12 +6,14 @@ use crate::support::client::request;
 use crate::support::house::ANN;
 use crate::support::house::BEN;
 use crate::support::house::House;
+use crate::support::house::once_and_at_once;
 use crate::support::house::pass;
 use crate::support::house::timed;
 use crate::support::things::THING;
 use crate::support::things::house_of_things;
 use crate::support::things::read;
 use crate::support::things::say;
+use crate::support::things::thing;
 use crate::support::upstream::Say;
 use crate::support::wire::Message;
 use std::time::Duration;
@@ -103,6 +105,14 @@ fn echoes_cookies(house: &House, status: u16, fields: &'static [(&'static str, &
 
 const COOKIES: [&str; 3] = ["a=1", "b=2", "c=3"];
 
+/// A house of things that neither tries again nor waits for its turn.
+fn hasty_house() -> House {
+    House::with(|settings| {
+        settings.resources.push(thing("/things/{id}"));
+        once_and_at_once(settings);
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_may_not_be_stored_reaches_its_asker_alone() {
     let rows: &[(u16, &'static [(&str, &str)])] = &[
@@ -122,7 +132,7 @@ async fn what_may_not_be_stored_reaches_its_asker_alone() {
         (599, &[]),
     ];
     for (status, fields) in rows {
-        let house = house_of_things(|_| {});
+        let house = hasty_house();
         echoes_cookies(&house, *status, fields);
         let replies = together(&house, COOKIES).await;
         let told: Vec<_> = replies.iter().map(|reply| (reply.status, reply.text())).collect();
@@ -156,7 +166,7 @@ async fn nobody_waits_twice_for_what_will_be_somebody_elses() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_does_not_keep_the_next_from_waiting_for_one_answer() {
-    let house = house_of_things(|_| {});
+    let house = hasty_house();
     echoes_cookies(&house, 503, &[]);
     together(&house, COOKIES).await;
     echoes_cookies(&house, 200, &[("cache-control", "max-age=9")]);

@@ -4,6 +4,7 @@
 use crate::support::client::Reply;
 use crate::support::client::request;
 use crate::support::house::House;
+use crate::support::house::once_and_at_once;
 use crate::support::house::pass;
 use crate::support::log::Captured;
 use crate::support::upstream::Say;
@@ -181,7 +182,10 @@ fn assert_agree(line: &Value, reply: &Reply, row: &str) {
 #[tokio::test(start_paused = true)]
 async fn an_exchange_has_one_access_line_that_agrees_with_its_reply_and_the_upstreams_count() {
     let (captured, _capturing, _idle) = Captured::begin();
-    let house = House::with(|settings| settings.log.access = Access::All);
+    let house = House::with(|settings| {
+        settings.log.access = Access::All;
+        once_and_at_once(settings);
+    });
     for (say, octets) in exchanges() {
         house.upstream.always(say);
         let (before, mut client) = (house.upstream.count(), house.client());

@@ -35,6 +35,7 @@ use verifik_gateway::base::time::WallTime;
 use verifik_gateway::policy::key::KeySecret;
 use verifik_gateway::serve::listener::Door;
 use verifik_gateway::settings::load::load;
+use verifik_gateway::settings::model::Rate;
 use verifik_gateway::settings::model::Settings;
 use verifik_gateway::settings::sources::Sources;
 use verifik_gateway::upstream::client::PooledClient;
@@ -123,6 +124,14 @@ impl House {
     pub async fn write(&self, method: &str, target: &str, token: &str, body: &str) -> Reply {
         self.client().send(method, target, &[("authorization", token)], body).await
     }
+}
+
+/// For tests about something else: what the store cannot answer is sent at once and once, however
+/// the upstream takes it.
+pub fn once_and_at_once(settings: &mut Settings) {
+    settings.upstream.retries = 0;
+    settings.limit.rate = Rate::Off;
+    settings.breaker.failures = 0;
 }
 
 /// Paused time, and a wall that a test can move.
