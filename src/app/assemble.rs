@@ -16,6 +16,7 @@ use crate::policy::rules::Access;
 use crate::policy::rules::Batch;
 use crate::policy::rules::Deadlines;
 use crate::policy::rules::Rules;
+use crate::serve::batch;
 use crate::serve::gateway::Gateway;
 use crate::serve::listener::Door;
 use crate::serve::patience::Limits;
@@ -115,6 +116,7 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
     let gateway = Gateway {
         rules: Arc::new(rules(settings)),
         body_patience: listen.header_timeout,
+        calls: Arc::new(Semaphore::new(batch::MOST_CALLS)),
         cache: Arc::new(Cache {
             store: store(settings),
             leases: Leases::default(),

@@ -23,6 +23,7 @@ use crate::upstream::failure::Failure;
 use crate::upstream::fuse::Crossing;
 use crate::upstream::queue::Asked;
 use crate::upstream::queue::Place;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -48,9 +49,10 @@ impl Cache {
                 break Landed::Failed(failure);
             }
             let place = match self.turn(&errand, wish, &mut course, &mut waiters).await {
-                Some(Ok(place)) => place,
-                Some(Err(failure)) => break Landed::Failed(failure),
-                None => return,
+                Turn::Has(place) => place,
+                Turn::Refused(failure) => break Landed::Failed(failure),
+                Turn::InVain => continue,
+                Turn::Left => return,
             };
             waiters.sent();
             course.ticket = Some(place.ticket());
@@ -110,29 +112,33 @@ impl Cache {
         self.arrive(errand, trip);
     }
 
-    /// Waits for a turn. `None` if everybody has left meanwhile.
+    /// Waits for a turn.
     async fn turn(
         &self,
         errand: &Errand,
         wish: Wish,
         course: &mut Course,
         waiters: &mut Waiters<Lane, Landed>,
-    ) -> Option<Result<Place, Failure>> {
+    ) -> Turn {
+        let opened = self.fuse.opened();
         let mut waiting = match self.queue.ask(errand.credential, wish.class, course.ticket) {
-            Asked::Has(place) => return Some(Ok(place)),
-            Asked::Full => return Some(Err(Failure::Full)),
+            Asked::Has(place) => return Turn::Has(place),
+            Asked::Full => return Turn::Refused(Failure::Full),
             Asked::Waits(waiting) => waiting,
         };
+        course.ticket = Some(waiting.ticket());
         waiters.queued(waiting.ticket(), course.so_far.clone());
         let left = wish.left(self.clock.now()).unwrap_or_default();
         let mut of_nobody = wish.class == Class::Background;
+        let mut opened = pin!(opened);
         loop {
             tokio::select! {
                 place = waiting.called() => {
                     waiters.called();
-                    return Some(place.ok_or(Failure::Dropped));
+                    return place.map_or(Turn::Refused(Failure::Dropped), Turn::Has);
                 }
-                () = waiters.all_left() => return None,
+                () = waiters.all_left() => return Turn::Left,
+                () = opened.as_mut() => return Turn::InVain,
                 () = sleep(left), if of_nobody => {
                     of_nobody = false;
                     waiters.for_somebody_only();
@@ -231,6 +237,18 @@ impl Cache {
             }
         }
     }
+}
+
+/// What came of waiting for a turn.
+enum Turn {
+    /// It has come.
+    Has(Place),
+    /// It will not come.
+    Refused(Failure),
+    /// The upstream is being left alone: when it came, it would be refused.
+    InVain,
+    /// Nobody waits any more.
+    Left,
 }
 
 /// What becomes of a forward after a try.

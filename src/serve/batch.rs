@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::task::Context;
 use std::task::Poll;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::Id;
 use tokio::task::JoinError;
 use tokio::task::JoinSet;
@@ -24,6 +25,9 @@ use tracing::info;
 /// How many ids of a call are asked for at one time: enough to fill the time an answer takes, few
 /// enough that a call's leaving leaves little behind.
 const AT_ONCE: usize = 64;
+
+/// How many calls may be under way: each holds its ids, which may be 2 MiB.
+pub const MOST_CALLS: usize = 64;
 
 /// So much is handed to the client at a time, if there is as much.
 const CHUNK: usize = 16 * 1024;
@@ -39,6 +43,7 @@ pub struct Batch {
     lines: String,
     counts: Counts,
     stage: Stage,
+    _permit: OwnedSemaphorePermit,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -53,7 +58,8 @@ enum Stage {
 
 impl Batch {
     /// A call for these ids, none of which is asked for before the first line is wanted.
-    pub fn new(tickets: Tickets, ids: Vec<String>) -> Self {
+    /// `permit`: one of those for calls under way.
+    pub fn new(tickets: Tickets, ids: Vec<String>, permit: OwnedSemaphorePermit) -> Self {
         let asked = ids.len();
         Self {
             tickets,
@@ -64,6 +70,7 @@ impl Batch {
             lines: String::new(),
             counts: Counts::default(),
             stage: Stage::Asking,
+            _permit: permit,
         }
     }
 

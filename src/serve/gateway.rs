@@ -45,6 +45,7 @@ use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// The gateway, as its connections see it.
@@ -56,6 +57,8 @@ pub struct Gateway {
     pub cache: Arc<Cache>,
     /// How long the body of a read may take to turn out empty.
     pub body_patience: Duration,
+    /// How many batch calls may be under way.
+    pub calls: Arc<Semaphore>,
 }
 
 /// A reply now or later. A hit is `Now`: it is not boxed and waits for nothing.
@@ -156,13 +159,16 @@ impl Gateway {
     fn batch(&self, told: Told, head: Parts, body: Incoming) -> Handling {
         let gateway = self.clone();
         Handling::Later(Box::pin(async move {
+            let Ok(permit) = Arc::clone(&gateway.calls).try_acquire_owned() else {
+                return gateway.refuse(&told, Refusal::BatchFull);
+            };
             let rules = Arc::clone(&told.rules);
             let most = rules.batch.as_ref().map_or(0, |batch| batch.max_ids);
             let read = batch_body::ids(body, most, gateway.body_patience).await;
             let (query, cache) = (head.uri.query(), Arc::clone(&gateway.cache));
             let call = read.and_then(|ids| {
                 let tickets = Tickets::new(rules, cache, query, &head.headers);
-                Ok(Batch::new(tickets.ok_or(Refusal::NoSuchPage)?, ids))
+                Ok(Batch::new(tickets.ok_or(Refusal::NoSuchPage)?, ids, permit))
             });
             match call {
                 Err(refusal) => gateway.refuse(&told, refusal),

@@ -56,6 +56,8 @@ pub enum Refusal {
     BatchBody(Unlisted),
     /// A batch whose body took too long to come, or broke off.
     BatchBroken,
+    /// Too many batches are under way already.
+    BatchFull,
     /// The client wants a stored response or none, and none will do (RFC 9111 section 5.2.1.7).
     NotStored,
 }
@@ -154,7 +156,8 @@ impl Refusal {
         // Of a body that is too long the rest is still to come.
         let unread = matches!(self, Self::BatchBody(Unlisted::TooMany));
         let at = if let Self::BatchBody(Unlisted::NotAnId(at)) = self { Some(at) } else { None };
-        Notice { close: !sound || unread, at, ..notice }
+        let retry_after = if matches!(self, Self::BatchFull) { Some(SOON) } else { None };
+        Notice { close: !sound || unread, at, retry_after, ..notice }
     }
 
     /// The word for the access line.
@@ -186,6 +189,7 @@ impl Refusal {
             }
             Self::BatchBody(_) => (BAD, "GATEWAY_BAD_IDS"),
             Self::BatchBroken => (BAD, "GATEWAY_REQUEST_BROKEN"),
+            Self::BatchFull => (StatusCode::SERVICE_UNAVAILABLE, "GATEWAY_FULL"),
         }
     }
 
@@ -217,6 +221,7 @@ impl Refusal {
             Self::BatchBody(Unlisted::NotAnId(_)) => {
                 "This is not an id: 1 to 128 letters, digits, underscores or dashes."
             }
+            Self::BatchFull => "Too many batches are under way already.",
             Self::BatchBroken => "The list of ids broke off, or took too long to come.",
             Self::NotStored => "Nothing stored answers this, and only-if-cached forbids to ask.",
         }

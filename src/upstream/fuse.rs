@@ -14,12 +14,16 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// The two.
 #[derive(Default)]
 pub struct Fuse {
     breaker: Mutex<Breaker>,
     allowance: Mutex<Allowance>,
+    /// Wakes those who stand in line when there is nothing to wait for any more.
+    opened: Notify,
 }
 
 /// Leave to send one request. Dropped without an outcome, it makes room for another trial.
@@ -54,6 +58,11 @@ impl Fuse {
         self.breaker().is_open(now).is_some()
     }
 
+    /// Returns when the breaker opens. It is to be asked for before it is known not to be open.
+    pub fn opened(&self) -> Notified<'_> {
+        self.opened.notified()
+    }
+
     /// The retry budget, to decide with.
     pub fn allowance(&self) -> MutexGuard<'_, Allowance> {
         self.allowance.lock().unwrap_or_else(PoisonError::into_inner)
@@ -76,7 +85,11 @@ impl Crossing {
         now: Timestamp,
     ) -> Option<Change> {
         let pass = self.pass.take()?;
-        self.fuse.breaker().heard(pass, health, key, terms, fraction, now)
+        let change = self.fuse.breaker().heard(pass, health, key, terms, fraction, now);
+        if matches!(change, Some(Change::Opened { .. })) {
+            self.fuse.opened.notify_waiters();
+        }
+        change
     }
 }
 
