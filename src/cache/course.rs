@@ -60,7 +60,11 @@ impl Cache {
             match self.after(&errand, wish, &landed, &mut course) {
                 Next::Land => break landed,
                 Next::BackInLine => course.so_far = Some(landed),
-                Next::Again(pause) => sleep(pause).await,
+                Next::Again(pause) => {
+                    // Should it have to stand in line after all: not everybody waits for better.
+                    course.so_far = Some(landed);
+                    sleep(pause).await;
+                }
             }
         };
         waiters.announce(landed);

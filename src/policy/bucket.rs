@@ -28,10 +28,13 @@ impl Bucket {
         Self { interval, tolerance, full_at: now }
     }
 
-    /// With room for one request, so that they go evenly; but one that goes up to `lateness` after
-    /// its time, as timers have it, does not make the next one late.
+    /// Empty, and with room for one request, so that they go evenly: the first an interval from
+    /// now. One that goes up to `lateness` after its time, as timers have it, does not make those
+    /// after it late.
     pub fn even(rate: f64, lateness: Duration, now: Timestamp) -> Self {
-        Self { interval: interval(rate), tolerance: lateness, full_at: now }
+        let interval = interval(rate);
+        let full_at = now.after(interval.saturating_add(lateness));
+        Self { interval, tolerance: lateness, full_at }
     }
 
     /// When the request with `ahead` others before it may go, if each goes as soon as it may and

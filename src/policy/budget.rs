@@ -15,8 +15,10 @@ use std::time::Duration;
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// What is not used for so long is forgotten: the limits may be others by then.
 const MEMORY: Duration = Duration::from_mins(10);
+/// The longest that an answer is taken to have been on its way.
+const LONGEST_ANSWER: Duration = Duration::from_secs(2);
 /// How late a timer may be without making the learnt pace slower.
-const LATENESS: Duration = Duration::from_millis(2);
+const LATENESS: Duration = Duration::from_millis(5);
 
 /// The rate of the settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,11 +43,10 @@ pub struct Terms {
 /// What a request that was let through carries until its answer is heard.
 #[derive(Clone, Copy, Debug)]
 pub struct Spent {
-    /// How often the pace had been cut when it went. What is heard of older ones does not count.
-    cuts: u64,
-    /// How many had gone before it.
+    /// How many went until it did, itself among them.
     turn: u64,
-    /// The pace at which it went, if any.
+    at: Timestamp,
+    /// The pace at which it went, in requests a second; `None` for unpaced.
     rate: Option<f64>,
     /// Whether it had to wait for the budget.
     waited: bool,
@@ -84,8 +85,7 @@ pub struct Budget {
     /// Nothing goes before.
     pause: Timestamp,
     ration: Ration,
-    /// How often the pace was cut or forgotten.
-    cuts: u64,
+    cut: Cut,
     /// How many have gone.
     turns: u64,
     /// Gone and not yet heard of.
@@ -99,13 +99,22 @@ struct Paced {
     bucket: Bucket,
 }
 
+/// Which requests were sent too early to be a reason for another cut of the pace.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cut {
+    /// How many had gone.
+    turns: u64,
+    /// When the upstream has surely noticed, though requests overtake one another on their way.
+    noticed_at: Timestamp,
+}
+
 /// What may still go of a quota.
 #[derive(Clone, Copy, Debug, Default)]
 struct Ration {
     left: u64,
     /// When the quota is whole again.
     until: Timestamp,
-    /// How many had gone before the request whose answer told it.
+    /// The turn of the request whose answer told it.
     turn: u64,
 }
 
@@ -118,7 +127,7 @@ impl Budget {
             lately: Lately::default(),
             pause: Timestamp::default(),
             ration: Ration::default(),
-            cuts: 0,
+            cut: Cut::default(),
             turns: 0,
             under_way: 0,
             last_used: now,
@@ -146,11 +155,14 @@ impl Budget {
 
     /// One is let through. `waited`: it would have gone before, but for this budget.
     pub fn spend(&mut self, waited: bool, now: Timestamp) -> Spent {
-        self.forget_outdated(now);
+        if self.is_outdated(now) {
+            self.paced = Paced::given(self.terms, now);
+            self.cut = Cut { turns: self.turns, noticed_at: now };
+        }
+        let rate = self.rate();
         self.charge(now);
         self.under_way += 1;
-        let rate = self.rate();
-        Spent { cuts: self.cuts, turn: self.turns, rate, waited }
+        Spent { turn: self.turns, at: now, rate, waited }
     }
 
     /// One more was sent without asking: those who come after it pay.
@@ -176,16 +188,15 @@ impl Budget {
         if let Some(quota) = hearing.quota {
             self.ration_out(spent, quota, now);
         }
-        if hearing.told == Told::Accepted {
-            self.lately.count(now);
-        }
-        if spent.cuts == self.cuts {
-            self.learn(spent, hearing.told, now);
+        match hearing.told {
+            Told::Accepted => self.learn(spent, true, now),
+            Told::Limited => self.learn(spent, false, now),
+            Told::Troubled => {}
         }
     }
 
     /// It was never sent, or nothing will be heard of it.
-    pub fn lost(&mut self, _spent: Spent) {
+    pub fn lost(&mut self, _: Spent) {
         self.under_way = self.under_way.saturating_sub(1);
     }
 
@@ -198,8 +209,8 @@ impl Budget {
     pub fn can_be_forgotten(&self, now: Timestamp) -> bool {
         let is_owed = self.paced.as_ref().is_some_and(|paced| !paced.bucket.is_full(now));
         let is_held = now < self.pause || now < self.ration.until;
-        let is_learnt = self.is_learnt() && !self.is_outdated(now);
-        self.under_way == 0 && !is_owed && !is_held && !is_learnt
+        let is_known = self.is_learnt() && !self.is_outdated(now);
+        self.under_way == 0 && !is_owed && !is_held && !is_known && self.lately.is_empty(now)
     }
 
     /// When something was last sent or heard.
@@ -207,18 +218,21 @@ impl Budget {
         self.last_used
     }
 
-    fn learn(&mut self, spent: Spent, told: Told, now: Timestamp) {
-        match (told, self.paced.as_mut().zip(spent.rate)) {
-            (Told::Accepted, Some((paced, sent_at))) => paced.accept(sent_at, spent.waited),
-            (Told::Limited, Some((paced, sent_at))) => {
+    fn learn(&mut self, spent: Spent, accepted: bool, now: Timestamp) {
+        let is_early = spent.turn <= self.cut.turns || spent.at < self.cut.noticed_at;
+        match self.paced.as_mut().zip(spent.rate) {
+            Some((paced, sent_at)) if is_early => paced.pace.overhear(sent_at, accepted),
+            Some((paced, sent_at)) if accepted => paced.accept(sent_at, spent.waited),
+            None if accepted => self.lately.count(now),
+            None if is_early || self.terms.rate != Rate::Learn => {}
+            Some((paced, sent_at)) => {
                 paced.refuse(sent_at, now);
-                self.cuts += 1;
+                self.cut = Cut::at(spent, self.turns, now);
             }
-            (Told::Limited, None) => {
+            None => {
                 self.paced = Some(Paced::at(Pace::found(self.lately.rate(now)), now));
-                self.cuts += 1;
+                self.cut = Cut::at(spent, self.turns, now);
             }
-            (Told::Accepted, None) | (Told::Troubled, _) => {}
         }
     }
 
@@ -240,12 +254,13 @@ impl Budget {
     fn is_outdated(&self, now: Timestamp) -> bool {
         self.is_learnt() && now.since(self.last_used) >= MEMORY
     }
+}
 
-    fn forget_outdated(&mut self, now: Timestamp) {
-        if self.is_outdated(now) {
-            self.paced = Paced::given(self.terms, now);
-            self.cuts += 1;
-        }
+impl Cut {
+    /// For a refusal that is heard now. Half as long as it took is what a request may be on its way.
+    fn at(refused: Spent, turns: u64, now: Timestamp) -> Self {
+        let took = now.since(refused.at).min(LONGEST_ANSWER);
+        Self { turns, noticed_at: now.after(took / 2) }
     }
 }
 
@@ -258,17 +273,15 @@ impl Paced {
         Some(Self { pace: Pace::given(rate), bucket: Bucket::new(rate, terms.burst, now) })
     }
 
-    /// After a refusal nothing is left in the upstream's bucket.
+    /// After a refusal: nothing is left of the upstream's burst.
     fn at(pace: Pace, now: Timestamp) -> Self {
-        let mut bucket = Bucket::even(pace.rate(), LATENESS, now);
-        bucket.take(now);
+        let bucket = Bucket::even(pace.rate(), LATENESS, now);
         Self { pace, bucket }
     }
 
     fn accept(&mut self, sent_at: f64, waited: bool) {
-        let before = self.pace.rate();
         self.pace.accept(sent_at, waited);
-        if self.pace.rate() > before {
+        if self.pace.is_learnt() {
             self.bucket.quicken(self.pace.rate());
         }
     }

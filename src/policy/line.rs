@@ -118,14 +118,16 @@ impl Line {
         Ticket::new(self.tickets)
     }
 
-    /// Lets a request through without its having waited, if it may go at once: nobody waits before
-    /// whom it would go.
+    /// Lets a request through without its having waited, if it may go at once: all who wait, if
+    /// anybody does, wait for the budgets of their own credentials.
     pub fn pass(&mut self, credential: Tag, class: Class, now: Timestamp) -> Option<Place> {
-        if !self.waiting.is_empty() || !self.has_place(class) || self.total_ready_at(0) > now {
+        let seats = self.lanes.seats();
+        let is_next = !seats.is_anyone_ready() && seats.due(now).is_none();
+        if !is_next || !self.has_place(class) || self.total_ready_at(0) > now {
             return None;
         }
         let lane = self.lanes.of(credential, now);
-        if lane.budget.ready_at(0, now) > now {
+        if !lane.is_empty() || lane.budget.ready_at(0, now) > now {
             return None;
         }
         let ticket = self.ticket();
