@@ -14,6 +14,8 @@ use verifik_gateway::app::cli;
 use verifik_gateway::app::cli::Command;
 use verifik_gateway::app::demo;
 use verifik_gateway::app::ending::Ending;
+use verifik_gateway::app::fetch;
+use verifik_gateway::app::fetch_report::Report;
 use verifik_gateway::app::run;
 
 /// Cheaper than the system's allocator where tickets are fetched and stored; hits see no difference.
@@ -22,7 +24,17 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let ending = match cli::parse(env::args_os()) {
-        Ok(command) => perform(command),
+        Ok(Command::Serve(sources)) => run::serve(&sources, env::vars_os()),
+        Ok(Command::Check(sources)) => check::check(&sources, env::vars_os()),
+        Ok(Command::Demo { sources, upstream_only }) => {
+            demo::demo(&sources, env::vars_os(), upstream_only)
+        }
+        Ok(Command::Fetch(sources, errand)) => {
+            match fetch::fetch(&errand, &sources, env::vars_os()) {
+                Ok(report) => return told(&report),
+                Err(ending) => ending,
+            }
+        }
         Err(ending) => ending,
     };
     let code = ending.code();
@@ -32,6 +44,12 @@ fn main() -> ExitCode {
         Ending::Misused(words) | Ending::Failed(words) => complain(words),
     }
     ExitCode::from(code)
+}
+
+/// Standard output may hold what was fetched, so what came of it is told on the other stream.
+fn told(report: &Report) -> ExitCode {
+    complain(report.to_string());
+    ExitCode::from(report.code())
 }
 
 /// Says on standard error why it ended. A log whose reader has stopped reading holds that stream,
@@ -48,13 +66,3 @@ fn complain(words: String) {
 }
 
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-fn perform(command: Command) -> Ending {
-    match command {
-        Command::Serve(sources) => run::serve(&sources, env::vars_os()),
-        Command::Check(sources) => check::check(&sources, env::vars_os()),
-        Command::Demo { sources, upstream_only } => {
-            demo::demo(&sources, env::vars_os(), upstream_only)
-        }
-    }
-}

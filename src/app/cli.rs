@@ -1,6 +1,8 @@
 //! The command line: what to do, and where its settings are.
 
 use crate::app::ending::Ending;
+use crate::app::fetch_arguments;
+use crate::app::fetch_arguments::Errand;
 use crate::settings::address;
 use crate::settings::address::SOCKET_ADDRESSES;
 use crate::settings::sources::Flag;
@@ -28,6 +30,8 @@ pub enum Command {
         /// Serve the stand-in upstream alone, at this address.
         upstream_only: Option<SocketAddr>,
     },
+    /// Fetch many tickets.
+    Fetch(Sources, Errand),
 }
 
 const AFTER_HELP: &str = "\
@@ -40,6 +44,8 @@ Examples:
   verifik-gateway demo                     see it work: no token, no network
   verifik-gateway demo --upstream-only 127.0.0.1:9000
                                            a stand-in for the API, for tests
+  verifik-gateway fetch ids.txt --token-file token --output tickets.ndjson
+                                           many tickets; see fetch --help
 
 Settings:
   Compiled defaults come first, then each --config FILE in turn, then the
@@ -82,6 +88,14 @@ enum Task {
         /// Serve the stand-in upstream alone, at this address
         #[arg(long, value_name = "ADDRESS")]
         upstream_only: Option<String>,
+    },
+    /// Fetch many tickets at the pace the API allows, now or in several runs
+    #[command(after_help = fetch_arguments::AFTER_HELP, mut_arg("listen", |arg| arg.hide(true)))]
+    Fetch {
+        #[command(flatten)]
+        options: Options,
+        #[command(flatten)]
+        errand: Errand,
     },
 }
 
@@ -129,6 +143,12 @@ fn command(line: Line) -> Result<Command, clap::Error> {
             sources: sources(before, options)?,
             upstream_only: upstream_only.as_deref().map(upstream_address).transpose()?,
         },
+        Some(Task::Fetch { options, errand }) => {
+            let sources = sources(before, options)?;
+            let agreed = errand.agree(&sources);
+            agreed.map_err(|why| misuse(ErrorKind::ArgumentConflict, why))?;
+            Command::Fetch(sources, errand)
+        }
     })
 }
 
@@ -237,6 +257,8 @@ mod tests {
             ("--listen", "error: a value is required for '--listen <ADDRESS>'"),
             ("--listen a --listen b", "error: the argument '--listen <ADDRESS>' cannot be used"),
             ("--listen a check --listen b", "error: --listen is given twice"),
+            ("fetch - --listen x", "error: --listen cannot be used with fetch"),
+            ("--upstream x fetch - --gateway http://y", "error: --upstream cannot be used"),
             ("serve --upstream-only x", "error: unexpected argument '--upstream-only' found"),
         ] {
             assert!(told(line).starts_with(expected), "{line}: {}", told(line));

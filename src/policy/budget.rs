@@ -1,7 +1,7 @@
 //! How fast the upstream may be asked: for one credential, or for all of them together.
 //!
-//! Four things say when the next request may go, and the latest of them counts: the rate of the
-//! settings, the pace learnt from refusals, a pause that the upstream asked for, and a quota that it
+//! Three things say when the next request may go, and the latest of them counts: the rate, given by
+//! the settings or learnt from refusals, a pause that the upstream asked for, and a quota that it
 //! told. A request that is let through carries [`Spent`] until its answer is heard.
 
 use crate::base::time::Timestamp;
@@ -15,6 +15,8 @@ use std::time::Duration;
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// What is not used for so long is forgotten: the limits may be others by then.
 const MEMORY: Duration = Duration::from_mins(10);
+/// How long what was accepted without a pace still counts.
+const RECENT: Duration = Duration::from_secs(10);
 /// The longest that an answer is taken to have been on its way.
 const LONGEST_ANSWER: Duration = Duration::from_secs(2);
 /// How late a timer may be without making the learnt pace slower.
@@ -99,13 +101,13 @@ struct Paced {
     bucket: Bucket,
 }
 
-/// Which requests were sent too early to be a reason for another cut of the pace.
+/// When the pace was last cut. What was sent earlier is no reason for another cut.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cut {
     /// How many had gone.
     turns: u64,
-    /// When the upstream has surely noticed, though requests overtake one another on their way.
-    noticed_at: Timestamp,
+    /// Until then requests that go may still overtake those.
+    settled_at: Timestamp,
 }
 
 /// What may still go of a quota.
@@ -157,7 +159,7 @@ impl Budget {
     pub fn spend(&mut self, waited: bool, now: Timestamp) -> Spent {
         if self.is_outdated(now) {
             self.paced = Paced::given(self.terms, now);
-            self.cut = Cut { turns: self.turns, noticed_at: now };
+            self.cut = Cut { turns: self.turns, settled_at: now };
         }
         let rate = self.rate();
         self.charge(now);
@@ -209,8 +211,11 @@ impl Budget {
     pub fn can_be_forgotten(&self, now: Timestamp) -> bool {
         let is_owed = self.paced.as_ref().is_some_and(|paced| !paced.bucket.is_full(now));
         let is_held = now < self.pause || now < self.ration.until;
-        let is_known = self.is_learnt() && !self.is_outdated(now);
-        self.under_way == 0 && !is_owed && !is_held && !is_known && self.lately.is_empty(now)
+        let is_known = match self.terms.rate {
+            Rate::Learn if self.paced.is_none() => now.since(self.last_used) < RECENT,
+            _ => self.is_learnt() && !self.is_outdated(now),
+        };
+        self.under_way == 0 && !is_owed && !is_held && !is_known
     }
 
     /// When something was last sent or heard.
@@ -219,10 +224,10 @@ impl Budget {
     }
 
     fn learn(&mut self, spent: Spent, accepted: bool, now: Timestamp) {
-        let is_early = spent.turn <= self.cut.turns || spent.at < self.cut.noticed_at;
+        let is_early = spent.turn <= self.cut.turns || spent.at < self.cut.settled_at;
         match self.paced.as_mut().zip(spent.rate) {
             Some((paced, sent_at)) if is_early => paced.pace.overhear(sent_at, accepted),
-            Some((paced, sent_at)) if accepted => paced.accept(sent_at, spent.waited),
+            Some((paced, sent_at)) if accepted => paced.accept(sent_at, spent.waited, now),
             None if accepted => self.lately.count(now),
             None if is_early || self.terms.rate != Rate::Learn => {}
             Some((paced, sent_at)) => {
@@ -257,10 +262,10 @@ impl Budget {
 }
 
 impl Cut {
-    /// For a refusal that is heard now. Half as long as it took is what a request may be on its way.
+    /// For a refusal that is heard now. Half the time that took, its request was on its way.
     fn at(refused: Spent, turns: u64, now: Timestamp) -> Self {
         let took = now.since(refused.at).min(LONGEST_ANSWER);
-        Self { turns, noticed_at: now.after(took / 2) }
+        Self { turns, settled_at: now.after(took / 2) }
     }
 }
 
@@ -279,15 +284,238 @@ impl Paced {
         Self { pace, bucket }
     }
 
-    fn accept(&mut self, sent_at: f64, waited: bool) {
+    fn accept(&mut self, sent_at: f64, waited: bool, now: Timestamp) {
         self.pace.accept(sent_at, waited);
         if self.pace.is_learnt() {
-            self.bucket.quicken(self.pace.rate());
+            self.bucket.retune(self.pace.rate(), now);
         }
     }
 
     fn refuse(&mut self, sent_at: f64, now: Timestamp) {
         self.pace.refuse(sent_at);
         *self = Self::at(self.pace.clone(), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    const START: Timestamp = Timestamp::from_secs(1_000);
+    const ACCEPTED: Hearing = Hearing { told: Told::Accepted, retry_after: None, quota: None };
+    const LIMITED: Hearing = Hearing { told: Told::Limited, ..ACCEPTED };
+    const TROUBLED: Hearing = Hearing { told: Told::Troubled, ..ACCEPTED };
+
+    fn at(millis: u64) -> Timestamp {
+        START.after(Duration::from_millis(millis))
+    }
+
+    fn millis(moment: Timestamp) -> u128 {
+        moment.since(START).as_millis()
+    }
+
+    fn budget(rate: Rate, burst: u32) -> Budget {
+        Budget::new(Terms { rate, burst }, START)
+    }
+
+    fn pausing(hearing: Hearing, secs: u64) -> Hearing {
+        Hearing { retry_after: Some(Duration::from_secs(secs)), ..hearing }
+    }
+
+    fn telling(remaining: u64, secs: u64) -> Hearing {
+        let quota = Quota { remaining, resets_in: Duration::from_secs(secs) };
+        Hearing { quota: Some(quota), ..ACCEPTED }
+    }
+
+    /// One goes and is heard of at once.
+    fn exchange(budget: &mut Budget, hearing: Hearing, now: Timestamp) {
+        let spent = budget.spend(true, now);
+        budget.heard(spent, &hearing, now);
+    }
+
+    /// One that learns, and that lets one go at the start. Fifty others are accepted until 100 ms
+    /// later, when the first is refused.
+    fn met_its_limit() -> Budget {
+        let mut budget = budget(Rate::Learn, 20);
+        let first = budget.spend(false, START);
+        for _ in 0..50 {
+            exchange(&mut budget, ACCEPTED, at(100));
+        }
+        exchange(&mut budget, TROUBLED, at(100));
+        assert_eq!((budget.rate(), budget.ready_at(9_999, at(100))), (None, at(100)));
+        budget.heard(first, &LIMITED, at(100));
+        budget
+    }
+
+    #[test]
+    fn a_limit_that_is_not_known_is_no_limit_until_it_is_met() {
+        let budget = met_its_limit();
+        assert_eq!(budget.rate(), Some(47.5));
+        let foretold = [0, 1, 9].map(|ahead| millis(budget.ready_at(ahead, at(100))));
+        assert_eq!(foretold, [121, 142, 310]);
+    }
+
+    #[test]
+    fn what_was_sent_soon_after_a_cut_is_no_reason_for_another() {
+        for (sent_at, expected) in [(100, 47.5), (149, 47.5), (150, 23.75), (1_000, 23.75)] {
+            let mut budget = met_its_limit();
+            let spent = [(); 3].map(|()| budget.spend(true, at(sent_at)));
+            for spent in spent {
+                budget.heard(spent, &LIMITED, at(sent_at + 100));
+                assert_eq!(budget.rate(), Some(expected), "sent after {sent_at} ms");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pause_is_obeyed_within_reason() {
+        let learn = Rate::Learn;
+        let known = Rate::PerSecond(10.0);
+        // what is heard of one that went at the start, and when the next may go
+        let rows = [
+            (learn, pausing(TROUBLED, 5), 5_000),
+            (learn, pausing(TROUBLED, 0), 0),
+            (learn, pausing(TROUBLED, 1_000_000), 60_000),
+            (learn, pausing(LIMITED, 5), 5_000),
+            (known, pausing(LIMITED, 5), 5_000),
+            (known, pausing(TROUBLED, 5), 5_000),
+            (known, pausing(LIMITED, 0), 200),
+            (known, LIMITED, 200),
+            (known, TROUBLED, 0),
+            (Rate::Off, pausing(LIMITED, 5), 0),
+            (Rate::Off, telling(0, 5), 0),
+        ];
+        for row @ (rate, hearing, expected) in rows {
+            let mut budget = budget(rate, 20);
+            exchange(&mut budget, hearing, START);
+            assert_eq!(millis(budget.ready_at(0, START)), expected, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn the_longer_of_two_pauses_counts() {
+        let mut budget = budget(Rate::Learn, 20);
+        exchange(&mut budget, pausing(TROUBLED, 30), START);
+        exchange(&mut budget, pausing(TROUBLED, 10), at(1_000));
+        assert_eq!(millis(budget.ready_at(0, at(2_000))), 30_000);
+    }
+
+    #[test]
+    fn no_more_go_than_are_left_of_a_quota() {
+        // remaining, seconds until it is whole, how many are under way, and when the first five go
+        let rows = [
+            (0, 30, 0, [30_000, 30_000, 30_000, 30_000, 30_000]),
+            (3, 30, 0, [0, 0, 0, 30_000, 30_000]),
+            (3, 30, 2, [0, 30_000, 30_000, 30_000, 30_000]),
+            (3, 30, 9, [30_000, 30_000, 30_000, 30_000, 30_000]),
+            (2, 900, 0, [0, 0, 60_000, 60_000, 60_000]),
+            (0, 0, 0, [0, 0, 0, 0, 0]),
+            (u64::MAX, 30, 0, [0, 0, 0, 0, 0]),
+        ];
+        for row @ (remaining, secs, under_way, expected) in rows {
+            let mut budget = budget(Rate::Learn, 20);
+            let first = budget.spend(false, START);
+            for _ in 0..under_way {
+                let _ = budget.spend(false, START);
+            }
+            budget.heard(first, &telling(remaining, secs), START);
+            let foretold = [0, 1, 2, 3, 4].map(|ahead| millis(budget.ready_at(ahead, START)));
+            assert_eq!(foretold, expected, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn of_two_answers_about_a_quota_the_one_to_the_later_request_counts() {
+        let mut budget = budget(Rate::Learn, 20);
+        let (first, second) = (budget.spend(false, START), budget.spend(false, START));
+        budget.heard(second, &telling(8, 30), START);
+        budget.heard(first, &telling(9, 30), START);
+        assert_eq!(millis(budget.ready_at(6, START)), 0);
+        assert_eq!(millis(budget.ready_at(7, START)), 30_000, "one of eight was under way");
+        budget.charge(START);
+        assert_eq!(millis(budget.ready_at(6, START)), 30_000);
+    }
+
+    #[test]
+    fn what_is_sent_without_asking_is_paid_by_those_who_come() {
+        let mut budget = budget(Rate::PerSecond(10.0), 1);
+        exchange(&mut budget, ACCEPTED, START);
+        budget.charge(START);
+        assert_eq!(millis(budget.ready_at(0, START)), 200);
+    }
+
+    #[test]
+    fn what_was_learnt_is_forgotten_when_nobody_comes_for_long() {
+        for rate in [Rate::Learn, Rate::PerSecond(10.0)] {
+            let unused = budget(rate, 20).ready_at(30, at(599_900 + 100));
+            let mut budget = budget(rate, 20);
+            for _ in 0..5 {
+                exchange(&mut budget, LIMITED, START);
+            }
+            assert!(budget.ready_at(0, START) > START);
+            assert!(!budget.can_be_forgotten(at(599_999)), "{rate:?}");
+            assert!(budget.can_be_forgotten(at(600_000)), "{rate:?}");
+            assert_eq!(budget.ready_at(30, at(600_000)), unused, "{rate:?}");
+            let _ = budget.spend(true, at(600_000));
+            let expected = if let Rate::PerSecond(rate) = rate { Some(rate) } else { None };
+            assert_eq!(budget.rate(), expected);
+        }
+    }
+
+    #[test]
+    fn a_budget_is_kept_while_it_knows_something() {
+        let known = Rate::PerSecond(10.0);
+        // the rate, what is heard of the one that went, and since when nothing would be lost
+        let rows = [
+            (known, Some(ACCEPTED), 100),
+            (known, Some(pausing(TROUBLED, 5)), 5_000),
+            (known, Some(telling(9, 5)), 5_000),
+            (known, Some(LIMITED), 600_000),
+            (known, None, u64::MAX),
+            (Rate::Learn, Some(ACCEPTED), 10_000),
+            (Rate::Off, Some(LIMITED), 0),
+        ];
+        for row @ (rate, hearing, expected) in rows {
+            let mut budget = budget(rate, 20);
+            assert!(budget.can_be_forgotten(at(10_000)), "{row:?}");
+            let spent = budget.spend(false, START);
+            if let Some(hearing) = hearing {
+                budget.heard(spent, &hearing, START);
+                assert!(budget.can_be_forgotten(at(expected)), "{row:?}");
+            }
+            let early = expected.checked_sub(1).map(at);
+            assert!(early.is_none_or(|early| !budget.can_be_forgotten(early)), "{row:?}");
+            if hearing.is_none() {
+                budget.lost(spent);
+                assert!(budget.can_be_forgotten(at(100)), "nothing will be heard");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_foretold_comes_true(
+            rate in prop_oneof![Just(Rate::Learn), (0.5..200.0).prop_map(Rate::PerSecond)],
+            burst in 1_u32..20, ahead in 0_u64..40,
+            history in vec((0_u64..500, 0_usize..5, 0_u64..20, 0_u64..20), 0..40),
+        ) {
+            let mut budget = budget(rate, burst);
+            let mut now = START;
+            for (gap, kind, number, secs) in history {
+                now = now.after(Duration::from_millis(gap));
+                let hearings = [
+                    ACCEPTED, ACCEPTED, LIMITED, pausing(TROUBLED, secs), telling(number, secs),
+                ];
+                exchange(&mut budget, hearings[kind], now);
+            }
+            let foretold = budget.ready_at(ahead, now);
+            for _ in 0..ahead {
+                now = now.max(budget.ready_at(0, now));
+                let _ = budget.spend(true, now);
+            }
+            prop_assert_eq!(now.max(budget.ready_at(0, now)), foretold);
+        }
     }
 }

@@ -3,16 +3,16 @@
 //! An upstream with a limit lets its rate through and answers the rest 429. So the share accepted,
 //! times the pace at which we asked, is its rate: after a refusal the pace is cut to 0.95 × that,
 //! but never by more than half at once. From there it grows by a small step with each success until
-//! the next refusal. Requests are counted in *pace time*, each as the second's fraction it takes at
-//! the pace at which it went: an idle night says nothing, neither for a rate nor against it.
+//! the next refusal. Requests are counted in *pace time*, each as the part of a second that it
+//! takes at the pace at which it went: an idle night says nothing for a rate, nor against it.
 //!
 //! Four things keep that from going wrong:
-//! - Answers to requests sent before a cut took hold never cut again; they only count as measure.
+//! - Answers to requests sent before a cut took hold never cut again. They only count.
 //! - A refusal with nothing accepted since the last one measures nothing. The pace is halved until
-//!   something is accepted again, as when a quota for a minute is used up in ten seconds. What was
-//!   accepted before the silence, over all the time until its end, is then the rate to return to.
-//! - What was measured at a slower pace counts half each time the pace has grown by a tenth, so
-//!   that a climb from far below is not taken for the upstream's rate.
+//!   something is accepted again: a quota for a minute may be used up in ten seconds. It then
+//!   returns to what was accepted on average, over the time before that silence and in it.
+//! - What was counted at a slower pace counts half each time the pace has grown by a tenth, so that
+//!   a climb from far below is not taken for the upstream's rate.
 //! - The step doubles when nothing is refused for long: the limit may have been raised.
 
 use crate::base::time::Timestamp;
@@ -21,10 +21,12 @@ use crate::base::time::Timestamp;
 const CAUTION: f64 = 0.95;
 /// The slowest pace: a request a minute still finds out when more is accepted.
 const SLOWEST: f64 = 1.0 / 60.0;
+/// The fastest, which is none.
+const FASTEST: f64 = 1e6;
 /// Accepted requests from which on their share is a measure, and not chance.
 const ENOUGH: f64 = 20.0;
-/// The step where the rate was measured, as a part of it. Larger ones find the limit too often,
-/// and each time it costs what is under way; smaller ones do not use it up.
+/// The step where the rate was measured, as a part of it. With a larger one the limit is found too
+/// often, and each time that costs refusals; with a smaller one it is not used up.
 const FINE_STEP: f64 = 1.0 / 10_000.0;
 /// The step where it was not.
 const COARSE_STEP: f64 = 1.0 / 500.0;
@@ -34,11 +36,14 @@ const PATIENCE: u32 = 1_000;
 const IMPATIENCE: u32 = 250;
 /// Fast growth doubles the pace in so many seconds ...
 const DOUBLES_IN: f64 = 5.0;
-/// ... but with one success by no less than this factor, and at most by 2.
+/// ... but no success multiplies it by less than this, nor by more than 2.
 const LEAST_FACTOR: f64 = 1.03;
-/// In fast growth no success of a request sent at one pace is taken as proof of another that is
-/// more than this factor faster: when answers take long, very many are under way.
+/// In fast growth the success of a request sent at one pace is no proof for another that is more
+/// than so many times faster: if answers take long, very many more are under way.
 const REACH: f64 = 1.25;
+/// So many times the pace time before a silence and in it must pass without a refusal until what
+/// was learnt from it is doubted: it was no limit then, or that is gone.
+const DOUBT: f64 = 2.0;
 /// What was counted counts half when the pace has grown by this factor.
 const FORGETTING: f64 = 1.1;
 
@@ -54,12 +59,11 @@ pub struct Pace {
     recent: Tally,
     /// The rate when `recent` was begun or last halved.
     recent_from: f64,
-    /// Answers since the last silence ended, and those of one that has not ended.
+    /// Answers since the last silence ended, those in the present one included.
     cycle: Tally,
-    /// Whether nothing sent since the last cut was accepted, nor anything before it that was heard
-    /// of later.
-    silent: bool,
-    /// The pace time without a refusal after which what was learnt from a silence is dropped.
+    /// The rate when the present silence began.
+    silence: Option<f64>,
+    /// The pace time in `cycle` after which what was learnt from the last silence is doubted.
     doubted_after: f64,
     /// Whether it was ever refused.
     learnt: bool,
@@ -68,8 +72,8 @@ pub struct Pace {
 /// What a success does.
 #[derive(Clone, Copy, Debug)]
 enum Growth {
-    /// Multiplies the rate, until it reaches what is believed to be accepted.
-    Fast { up_to: f64 },
+    /// Multiplies the rate: nothing is known of what would be accepted.
+    Fast,
     /// Adds a step.
     Steady {
         step: f64,
@@ -89,15 +93,14 @@ struct Tally {
 impl Pace {
     /// A rate that the settings name: it is believed in until it is refused, and never exceeded.
     pub fn given(rate: f64) -> Self {
-        let growth = Growth::steady(0.0);
         Self {
             rate,
             ceiling: rate,
-            growth,
+            growth: Growth::steady(0.0),
             recent: Tally::default(),
             recent_from: rate,
             cycle: Tally::default(),
-            silent: false,
+            silence: None,
             doubted_after: f64::INFINITY,
             learnt: false,
         }
@@ -106,10 +109,10 @@ impl Pace {
     /// After the first refusal ever; until then `accepted` requests a second went through, without
     /// any pace. That is a guess, so it grows fast until the next refusal.
     pub fn found(accepted: f64) -> Self {
-        let rate = (CAUTION * accepted).max(1.0);
+        let rate = (CAUTION * accepted).clamp(1.0, FASTEST);
         Self {
-            ceiling: f64::INFINITY,
-            growth: Growth::Fast { up_to: f64::INFINITY },
+            ceiling: FASTEST,
+            growth: Growth::Fast,
             cycle: Tally { accepted, seconds: 1.0 },
             learnt: true,
             ..Self::given(rate)
@@ -129,8 +132,8 @@ impl Pace {
     /// A request that was sent at the pace `sent_at`, since the last cut, was accepted. `waited`:
     /// for the pace; only then does its success speak for a faster one.
     pub fn accept(&mut self, sent_at: f64, waited: bool) {
-        if self.silent {
-            self.end_silence();
+        if let Some(began_at) = self.silence.take() {
+            self.end_silence(began_at);
         }
         self.count(sent_at, true);
         if waited {
@@ -143,11 +146,13 @@ impl Pace {
         self.count(sent_at, false);
         let measured = self.recent.measure().max(self.rate / 2.0);
         let rate = measured.max(SLOWEST).min(self.rate);
-        self.silent = self.recent.accepted == 0.0;
-        if !self.silent {
+        if self.recent.accepted > 0.0 {
             let part = if self.recent.accepted < ENOUGH { COARSE_STEP } else { FINE_STEP };
             self.growth = Growth::steady(part * rate);
+            self.silence = None;
             self.doubted_after = f64::INFINITY;
+        } else {
+            self.silence = self.silence.or(Some(self.rate));
         }
         self.rate = rate;
         self.recent = Tally::default();
@@ -166,29 +171,26 @@ impl Pace {
     }
 
     /// Back to what was accepted on average, over the time before the silence and in it.
-    fn end_silence(&mut self) {
-        let is_measured = self.cycle.accepted >= ENOUGH;
-        let up_to = if is_measured { self.cycle.measure() } else { f64::INFINITY };
-        self.growth = Growth::Fast { up_to };
-        self.doubted_after = 2.0 * self.cycle.seconds;
+    fn end_silence(&mut self, began_at: f64) {
+        self.growth = Growth::Fast;
+        if self.cycle.accepted >= ENOUGH {
+            self.rate = self.cycle.measure().min(began_at).max(self.rate);
+            self.recent_from = self.rate;
+            self.growth = Growth::steady(COARSE_STEP * self.rate);
+        }
+        self.doubted_after = DOUBT * self.cycle.seconds;
         self.cycle = Tally::default();
-        self.silent = false;
     }
 
     fn grow(&mut self, sent_at: f64) {
         if self.cycle.seconds > self.doubted_after {
-            self.growth = Growth::Fast { up_to: f64::INFINITY };
+            self.growth = Growth::Fast;
             self.doubted_after = f64::INFINITY;
         }
         let grown = match &mut self.growth {
-            Growth::Fast { up_to } if self.rate < *up_to => {
+            Growth::Fast => {
                 let factor = (1.0 / (DOUBLES_IN * self.rate)).exp2().clamp(LEAST_FACTOR, 2.0);
-                let reach = sent_at * factor.max(REACH);
-                (self.rate * factor).min(reach).min(*up_to)
-            }
-            Growth::Fast { .. } => {
-                self.growth = Growth::steady(COARSE_STEP * self.rate);
-                self.rate
+                (self.rate * factor).min(sent_at * factor.max(REACH))
             }
             Growth::Steady { step, patience } => {
                 *patience = patience.saturating_sub(1);
@@ -228,16 +230,15 @@ impl Tally {
     }
 }
 
-/// How many seconds back what was accepted is counted.
-const SLOTS: u8 = 5;
+/// After so many seconds what was accepted counts little more than a third.
+const MEMORY: f64 = 5.0;
 
-/// How many requests were accepted in the last seconds, before there is a pace.
+/// How many requests were accepted in the last seconds, before there is a pace: they count less
+/// and less.
 #[derive(Clone, Debug, Default)]
 pub struct Lately {
-    /// The number accepted in each of the last seconds, the newest first.
-    slots: [u32; SLOTS as usize],
-    /// The second of the first slot, since the clock's origin.
-    second: u64,
+    accepted: f64,
+    counted_at: Timestamp,
     /// When the first of them was accepted.
     since: Timestamp,
 }
@@ -245,45 +246,210 @@ pub struct Lately {
 impl Lately {
     /// One was accepted.
     pub fn count(&mut self, now: Timestamp) {
-        self.turn(now);
-        if self.slots.iter().all(|slot| *slot == 0) {
+        let left = self.left(now);
+        if left < 0.1 {
             self.since = now;
         }
-        if let Some(newest) = self.slots.first_mut() {
-            *newest = newest.saturating_add(1);
-        }
+        self.accepted = left + 1.0;
+        self.counted_at = self.counted_at.max(now);
     }
 
-    /// Accepted a second: over the last seconds or, if that is less, over the time since the first
-    /// was; over a second at least.
-    pub fn rate(&mut self, now: Timestamp) -> f64 {
-        self.turn(now);
-        let accepted: f64 = self.slots.iter().copied().map(f64::from).sum();
-        let oldest = self.second.saturating_sub(u64::from(SLOTS) - 1);
-        let since = self.since.max(Timestamp::from_secs(oldest));
-        accepted / now.since(since).as_secs_f64().max(1.0)
+    /// Accepted a second: since the first or, if that is longer, in the last seconds; but over a
+    /// second at least.
+    pub fn rate(&self, now: Timestamp) -> f64 {
+        let passed = now.since(self.since).as_secs_f64();
+        let seconds = MEMORY * -(-passed / MEMORY).exp_m1();
+        self.left(now) / seconds.max(1.0)
     }
 
-    /// Whether none was.
-    pub fn is_empty(&self, now: Timestamp) -> bool {
-        let passed = whole_seconds(now).saturating_sub(self.second);
-        passed >= u64::from(SLOTS) || self.slots.iter().all(|slot| *slot == 0)
-    }
-
-    /// Moves on to the present second.
-    fn turn(&mut self, now: Timestamp) {
-        let second = whole_seconds(now);
-        let passed = second.saturating_sub(self.second).min(u64::from(SLOTS));
-        for _ in 0..passed {
-            self.slots.rotate_right(1);
-            if let Some(newest) = self.slots.first_mut() {
-                *newest = 0;
-            }
-        }
-        self.second = self.second.max(second);
+    fn left(&self, now: Timestamp) -> f64 {
+        self.accepted * (-now.since(self.counted_at).as_secs_f64() / MEMORY).exp()
     }
 }
 
-fn whole_seconds(now: Timestamp) -> u64 {
-    now.since(Timestamp::default()).as_secs()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn assert_near(found: f64, expected: f64, case: &str) {
+        assert!((found / expected - 1.0).abs() < 1e-3, "{case}: {found}, not {expected}");
+    }
+
+    /// As many as are told are accepted at the present pace, all of which waited for it.
+    fn succeed(pace: &mut Pace, times: u32) {
+        for _ in 0..times {
+            pace.accept(pace.rate(), true);
+        }
+    }
+
+    fn refused(mut pace: Pace) -> Pace {
+        pace.refuse(pace.rate());
+        pace
+    }
+
+    #[test]
+    fn a_refusal_cuts_to_a_little_less_than_what_was_accepted() {
+        // accepted before the refusal at 10 a second, and the pace after it
+        let rows = [(0, 5.0), (1, 5.0), (2, 6.333), (9, 8.55), (99, 9.405), (10_000, 9.499)];
+        for (accepted, expected) in rows {
+            let mut pace = Pace::given(10.0);
+            succeed(&mut pace, accepted);
+            assert!(!pace.is_learnt());
+            let pace = refused(pace);
+            assert!(pace.is_learnt());
+            assert_near(pace.rate(), expected, &format!("{accepted} accepted"));
+        }
+    }
+
+    #[test]
+    fn what_was_heard_of_requests_sent_before_a_cut_only_counts() {
+        let mut pace = Pace::given(100.0);
+        succeed(&mut pace, 1_000);
+        let mut pace = refused(pace);
+        let rate = pace.rate();
+        for nth in 0..100 {
+            pace.overhear(100.0, nth % 5 < 3);
+        }
+        assert_near(pace.rate(), rate, "overheard");
+        assert_near(refused(pace).rate(), 57.0 * 100.0 / 101.0, "three of five, counted");
+    }
+
+    #[test]
+    fn a_given_pace_gives_way_and_grows_back_but_never_beyond() {
+        let mut pace = Pace::given(10.0);
+        succeed(&mut pace, 100);
+        assert_near(pace.rate(), 10.0, "not refused yet");
+        let mut pace = refused(pace);
+        succeed(&mut pace, 5_000);
+        assert_near(pace.rate(), 10.0, "grown back");
+    }
+
+    #[test]
+    fn only_those_who_waited_for_it_make_it_faster() {
+        let mut pace = refused(Pace::given(10.0));
+        for _ in 0..5_000 {
+            pace.accept(5.0, false);
+        }
+        assert_near(pace.rate(), 5.0, "nobody waited");
+    }
+
+    #[test]
+    fn the_step_is_small_where_the_rate_was_measured_and_doubles_in_time() {
+        // accepted before the cut to 9.5 or so, successes after it, and by what part they add
+        let rows =
+            [(19, 500, 1.0), (1_000, 500, 0.05), (1_000, 1_000, 0.1001), (1_000, 1_250, 0.1502)];
+        for (accepted, successes, part) in rows {
+            let mut pace = Pace::found(10.0 / CAUTION);
+            pace.growth = Growth::steady(0.0);
+            succeed(&mut pace, accepted);
+            let mut pace = refused(pace);
+            let cut = pace.rate();
+            succeed(&mut pace, successes);
+            let case = format!("{accepted} accepted, then {successes}");
+            assert_near(pace.rate(), cut * (1.0 + part), &case);
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_known_it_grows_fast() {
+        let mut pace = Pace::found(0.0);
+        assert_near(pace.rate(), 1.0, "of nothing");
+        let mut seconds = 0.0;
+        while pace.rate() < 200.0 {
+            seconds += pace.rate().recip();
+            succeed(&mut pace, 1);
+        }
+        assert!((15.0..30.0).contains(&seconds), "{seconds} s");
+        let mut pace = Pace::found(100.0);
+        for _ in 0..1_000 {
+            pace.accept(95.0, true);
+        }
+        assert_near(pace.rate(), 95.0 * REACH, "no further than what was sent at 95 proves");
+    }
+
+    #[test]
+    fn after_a_silence_it_returns_to_what_was_accepted_with_it_and_before_it() {
+        let mut pace = Pace::given(50.0);
+        succeed(&mut pace, 100);
+        let mut silent_for = 0.0;
+        while silent_for < 58.0 {
+            silent_for += pace.rate().recip();
+            pace = refused(pace);
+        }
+        assert!(pace.rate() < 0.1, "{}", pace.rate());
+        succeed(&mut pace, 1);
+        let expected = CAUTION * 100.0 / (2.0 + silent_for) * (1.0 + COARSE_STEP);
+        assert_near(pace.rate(), expected, "a hundred in all that time, and a step");
+        let before = pace.rate();
+        succeed(&mut pace, 10);
+        assert!(pace.rate() < before * 1.03, "slowly, from there");
+    }
+
+    #[test]
+    fn what_was_learnt_from_a_silence_is_doubted_when_nothing_more_is_refused() {
+        let mut pace = Pace::given(10.0);
+        succeed(&mut pace, 30);
+        for _ in 0..15 {
+            pace = refused(pace);
+        }
+        let mut seconds = 0.0;
+        while pace.rate() < 9.0 {
+            seconds += pace.rate().recip();
+            succeed(&mut pace, 1);
+        }
+        assert!(seconds < 2.5 * 400.0, "{seconds} s");
+    }
+
+    #[test]
+    fn what_was_accepted_lately_is_a_rate() {
+        // seconds of one a second, then how many at once, and the rate
+        let rows =
+            [(0, 1, 1.0), (0, 100, 100.0), (2, 0, 0.9033), (60, 0, 0.9033), (60, 20, 4.9033)];
+        for (seconds, at_once, expected) in rows {
+            let mut lately = Lately::default();
+            let mut now = Timestamp::from_secs(1_000);
+            for _ in 0..seconds {
+                lately.count(now);
+                now = now.after(Duration::from_secs(1));
+            }
+            for _ in 0..at_once {
+                lately.count(now);
+            }
+            let case = format!("{seconds} s, then {at_once}");
+            assert_near(lately.rate(now), expected, &case);
+            assert!(lately.rate(now.after(Duration::from_mins(1))) < 0.001, "{case}");
+        }
+        assert!(Lately::default().rate(Timestamp::from_secs(1_000)) < 0.001);
+    }
+
+    proptest! {
+        #[test]
+        fn a_pace_is_within_its_bounds_and_never_cut_by_more_than_half(
+            given in proptest::option::of(0.001_f64..1e6), accepted in 0.0_f64..1e6,
+            history in vec((0_u8..5, 0.001_f64..1e6, any::<bool>(), 1_u16..400), 0..60),
+        ) {
+            let mut pace = given.map_or_else(|| Pace::found(accepted), Pace::given);
+            let ceiling = given.unwrap_or(FASTEST);
+            let floor = ceiling.min(SLOWEST);
+            for (kind, sent_at, waited, times) in history {
+                for _ in 0..times {
+                    let before = pace.rate();
+                    match kind {
+                        0 | 1 => pace.accept(before, waited),
+                        2 => pace.refuse(before),
+                        3 => pace.refuse(sent_at),
+                        _ => pace.overhear(sent_at, waited),
+                    }
+                    let rate = pace.rate();
+                    let is_cut = kind == 2 || kind == 3;
+                    prop_assert!((floor..=ceiling).contains(&rate), "{rate}");
+                    prop_assert!(rate >= if is_cut { before / 2.0 } else { before }, "{before}: {rate}");
+                    prop_assert!(rate <= if is_cut { before } else { ceiling }, "{before}: {rate}");
+                }
+            }
+        }
+    }
 }

@@ -100,7 +100,7 @@ async fn the_demonstration_walks_and_then_serves_until_it_is_told_to_end() {
     while told.matches("curl -i ").count() < 4 || !told.trim_end().ends_with("_123456789") {
         told += &(lines.next().expect("more to be told").unwrap() + "\n");
     }
-    assert!(told.contains("61 requests, 9 upstream calls: 52 calls saved."), "{told}");
+    assert!(told.contains("62 requests, 11 upstream calls: 51 calls saved."), "{told}");
     let target = format!("http://{}/v2/support-tickets/support_ticket_123456789", process.address);
     assert!(told.contains(&target), "{told}");
     // The walk's last read of it, by the same credential, was stored.
