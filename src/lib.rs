@@ -85,7 +85,8 @@
 //!   go together otherwise. Resets, which [`policy::breaker`] does not count, are left to the retry
 //!   budget.
 //! - What may stand in for a failure does so at once, before another try.
-//! - A timeout is never tried again, whatever the resource says: the upstream may still be at work.
+//! - An answer that does not come in time is never asked for again, whatever the resource says: the
+//!   upstream may still be at work.
 //! - One of a job's many outlasts an open breaker and a full queue, like the rest of its wait.
 //! - A 403 to other requests on a ticket, and a 409 to a write, of up to 16 KiB are read whole,
 //!   because only their text tells a dead credential from one that lacks a right, and a refusal from

@@ -36,6 +36,7 @@ use http::uri::Scheme;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tracing::info;
@@ -126,6 +127,7 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
             queue: Queue::new(terms(settings), world.clock.clone()),
             fuse: Arc::default(),
             churn: Mutex::default(),
+            hit: AtomicBool::new(false),
             clock: world.clock,
             draw: world.draw,
             forwards: Forwards::default(),

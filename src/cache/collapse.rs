@@ -3,6 +3,7 @@
 //! A forward is a task of its own. Whoever leaves, the first asker included, cancels only its own
 //! waiting. A forward that ends without an outcome, by a panic, is off the list all the same.
 
+use crate::base::time::Timestamp;
 use crate::policy::lane::Ticket;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -35,8 +36,9 @@ pub enum Stage<V> {
     Queued {
         /// Where.
         ticket: Ticket,
-        /// What it has come back with so far, for who will not wait for better.
-        so_far: Option<V>,
+        /// What it has come back with so far and when, for who will not wait for better: who had come
+        /// by then.
+        so_far: Option<(V, Timestamp)>,
     },
     /// It has an outcome.
     Landed(V),
@@ -188,7 +190,7 @@ impl<K: Eq + Hash, V> Waiters<K, V> {
     }
 
     /// Tells everyone that it waits in line.
-    pub fn queued(&self, ticket: Ticket, so_far: Option<V>) {
+    pub fn queued(&self, ticket: Ticket, so_far: Option<(V, Timestamp)>) {
         self.flight.announce.send_replace(Stage::Queued { ticket, so_far });
     }
 

@@ -1,7 +1,6 @@
 //! The forward itself, a task of its own: in line, upstream, perhaps again.
 
 use crate::api::route::Kind;
-use crate::base::time::Timestamp;
 use crate::cache::collapse::Waiters;
 use crate::cache::errand::Errand;
 use crate::cache::errand::Landed;
@@ -26,6 +25,7 @@ use crate::upstream::queue::Place;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::sleep;
 use tokio::time::timeout;
@@ -59,11 +59,13 @@ impl Cache {
             let landed = self.travel(&errand, sharing, place, &mut course).await;
             match self.after(&errand, wish, &landed, &mut course) {
                 Next::Land => break landed,
-                Next::BackInLine => course.so_far = Some(landed),
+                Next::BackInLine => course.so_far = Some((landed, self.clock.now())),
                 Next::Again(pause) => {
                     // Should it have to stand in line after all: not everybody waits for better.
-                    course.so_far = Some(landed);
+                    course.so_far = Some((landed, self.clock.now()));
+                    let began = self.clock.now();
                     sleep(pause).await;
+                    course.left = course.left.saturating_sub(self.clock.now().since(began));
                 }
             }
         };
@@ -73,7 +75,8 @@ impl Cache {
     fn watch_for_churn(&self, errand: &Errand) {
         let of_somebody = errand.kind == Kind::Ticket && errand.privacy == Privacy::Private;
         let mut churn = self.churn.lock().unwrap_or_else(PoisonError::into_inner);
-        if of_somebody && churn.note(errand.credential, errand.thing) {
+        let hit = self.hit.swap(false, Ordering::Relaxed);
+        if of_somebody && churn.note(errand.credential, errand.thing, hit) {
             warn!(
                 "nearly every read comes with an Authorization not seen before, so nothing can be \
                  answered from memory: let the application keep its token instead of making a new \
@@ -182,7 +185,7 @@ impl Cache {
         drop(place);
         let Some(health) = health else { return };
         let (terms, now) = (errand.rules.breaker, self.clock.now());
-        let change = crossing.heard(health, errand.key, terms, self.draw.fraction(), now);
+        let change = crossing.heard(health, errand.thing, terms, self.draw.fraction(), now);
         match change {
             Some(Change::Opened { penalty }) => {
                 let penalty_ms = u64::try_from(penalty.as_millis()).unwrap_or(u64::MAX);
@@ -193,7 +196,9 @@ impl Cache {
         }
     }
 
-    fn could_stand_in(&self, errand: &Errand, now: Timestamp) -> bool {
+    /// Whether what is stored could be given to the asker in the place of a failure.
+    pub(crate) fn could_stand_in(&self, errand: &Errand) -> bool {
+        let now = self.clock.now();
         let seen = self.look_again(errand, now);
         let stand_in = |sight| reuse::stand_in(&errand.directives, sight, now);
         seen.sight().and_then(stand_in).is_some()
@@ -207,7 +212,7 @@ impl Cache {
             return Next::Land;
         }
         // Who is given something stored need not wait for better.
-        if self.could_stand_in(errand, now) {
+        if self.could_stand_in(errand) {
             return Next::Land;
         }
         match shortfall {
@@ -232,10 +237,7 @@ impl Cache {
                 let mut allowance = self.fuse.allowance();
                 let tries = course.tries;
                 match retry::again(trouble, tries, retries, course.left, &mut allowance, chance) {
-                    Again::After(pause) => {
-                        course.left = course.left.saturating_sub(pause);
-                        Next::Again(pause)
-                    }
+                    Again::After(pause) => Next::Again(pause),
                     Again::No(_) => Next::Land,
                 }
             }

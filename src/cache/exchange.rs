@@ -29,6 +29,7 @@ use http::header::AUTHORIZATION;
 use http::uri::PathAndQuery;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A read, as it came.
 #[derive(Clone, Copy)]
@@ -90,6 +91,10 @@ impl Cache {
         now: Timestamp,
     ) -> Option<Answer> {
         let answer = Answer::from_store(seen.found.stored.as_ref()?, now);
+        // Looked at first, so that many hits do not contend for it.
+        if !self.hit.load(Ordering::Relaxed) {
+            self.hit.store(true, Ordering::Relaxed);
+        }
         let wanted = match besides {
             // Only the upstream could say what comes of these, and nobody would hear it.
             _ if Self::is_particular(asking) => false,

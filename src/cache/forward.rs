@@ -125,6 +125,7 @@ impl Cache {
             };
             if way.wish.of_a_job
                 && let Some(pause) = comes_back_after(&landed)
+                && !self.could_stand_in(errand)
             {
                 sleep(pause).await;
                 queued = queued.saturating_add(pause);
@@ -179,7 +180,7 @@ impl Cache {
 }
 
 /// When a job comes back for what could not be asked.
-fn comes_back_after(landed: &Landed) -> Option<Duration> {
+pub(crate) fn comes_back_after(landed: &Landed) -> Option<Duration> {
     match landed {
         Landed::Failed(Failure::Open(pause)) => Some(*pause),
         Landed::Failed(Failure::Full) => Some(Duration::from_secs(1)),

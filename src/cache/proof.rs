@@ -37,10 +37,14 @@ impl Cache {
         let patience = forward::patience(&errand.rules.deadlines);
         let heard = self.sit_out(waiter, &way.wish, patience, |_| {}).await;
         let probed = heard.outcome.unwrap_or_else(|| Failure::Dropped.into());
-        let ending = if waited_only {
-            self.go_by(errand, probed.landed, way).await
-        } else {
-            self.conclude(&errand, probed.landed, way, probed.collapsed)
+        // A job comes back for it, as for anything else.
+        let in_vain = way.wish.of_a_job
+            && forward::comes_back_after(&probed.landed).is_some()
+            && !self.could_stand_in(&errand);
+        let ending = match () {
+            () if waited_only => self.go_by(errand, probed.landed, way).await,
+            () if in_vain => self.fetch(errand, way).await,
+            () => self.conclude(&errand, probed.landed, way, probed.collapsed),
         };
         ending.after(heard.queued)
     }
@@ -102,8 +106,9 @@ impl Cache {
         let wish = Wish { until, of_a_job: false, ..way.wish };
         let relay = |stage: &Stage<Landed>| match stage {
             Stage::Queued { ticket, so_far } => {
-                let probed = |landed: &Landed| Probed { landed: landed.clone(), collapsed: false };
-                waiters.queued(*ticket, so_far.as_ref().map(probed));
+                let so_far = so_far.clone();
+                let so_far = so_far.map(|(landed, at)| (Probed { landed, collapsed: false }, at));
+                waiters.queued(*ticket, so_far);
             }
             Stage::UnderWay => waiters.called(),
             Stage::Landed(_) => {}

@@ -92,7 +92,9 @@ impl Cache {
             left: trip.left,
             place: &trip.place,
         };
+        let began = self.clock.now();
         let outcome = attempt::ask(&*self.sender, &question, &self.clock).await;
+        trip.left = trip.left.saturating_sub(self.clock.now().since(began));
         trip.note(&outcome, self.clock.moment());
         outcome
     }

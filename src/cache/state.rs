@@ -31,6 +31,7 @@ use crate::upstream::sender::Sender;
 use http::HeaderMap;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 /// All that an exchange works with.
 pub struct Cache {
@@ -50,6 +51,8 @@ pub struct Cache {
     pub fuse: Arc<Fuse>,
     /// Whether credentials last.
     pub churn: Mutex<Churn>,
+    /// Whether something was answered from the store since the last forward.
+    pub hit: AtomicBool,
     /// What time it is.
     pub clock: Clock,
     /// For the jitter of lifetimes.

@@ -2,6 +2,7 @@
 //! each of the two hears of the answer.
 
 use crate::base::time::Moment;
+use crate::base::time::Timestamp;
 use crate::cache::errand::Errand;
 use crate::cache::errand::Landed;
 use crate::fields::quota;
@@ -38,8 +39,8 @@ pub(crate) struct Trip {
 pub(crate) struct Course {
     /// Its place in line, once it has had one.
     pub(crate) ticket: Option<Ticket>,
-    /// What it has come back with so far.
-    pub(crate) so_far: Option<Landed>,
+    /// What it has come back with so far, and when.
+    pub(crate) so_far: Option<(Landed, Timestamp)>,
     /// How many tries there were that the upstream did not call too many.
     pub(crate) tries: u32,
     /// How many there were that it did.

@@ -33,7 +33,7 @@ impl Cache {
     where
         V: Clone + From<Failure>,
     {
-        let mut queued = Duration::ZERO;
+        let (came, mut queued) = (self.clock.now(), Duration::ZERO);
         loop {
             let stage = waiter.stage();
             relay(&stage);
@@ -51,7 +51,10 @@ impl Cache {
                     match stood {
                         Ok(true) => continue,
                         Ok(false) => None,
-                        Err(failure) => Some(so_far.unwrap_or_else(|| failure.into())),
+                        Err(failure) => {
+                            let so_far = so_far.filter(|(_, at)| *at >= came);
+                            Some(so_far.map_or_else(|| failure.into(), |(outcome, _)| outcome))
+                        }
                     }
                 }
             };
@@ -80,13 +83,12 @@ impl Cache {
         let Some(left) = left else {
             return Ok(waiter.changed().await);
         };
-        match timeout(left, waiter.changed()).await {
-            Ok(further) => Ok(further),
-            Err(_) => match self.queue.outlook(ticket, wish.class) {
-                Some(outlook) => Err(refused(outlook)),
-                None => Ok(true),
-            },
+        if let Ok(further) = timeout(left, waiter.changed()).await {
+            return Ok(further);
         }
+        // Its turn may have come at this very moment, and nobody been called yet.
+        self.queue.raise(ticket, wish.class);
+        self.queue.outlook(ticket, wish.class).map_or(Ok(true), |late| Err(refused(late)))
     }
 }
 

@@ -35,8 +35,10 @@ pub enum Outcome {
     Answered(CacheStatus),
     /// Forwarded, and failed: the failure's word.
     Failed(CacheStatus, &'static str),
-    /// Refused, or answered by the gateway itself: the reason's word.
+    /// Refused by the gateway itself: the reason's word.
     Own(&'static str),
+    /// A page of the gateway's own, or a batch, whose tickets have no lines of their own.
+    Page,
 }
 
 impl Outcome {
@@ -45,7 +47,7 @@ impl Outcome {
         match self {
             Self::Answered(how) => matches!(how.handling, Handling::Forward { .. }),
             Self::Failed(..) => true,
-            Self::Own(_) => false,
+            Self::Own(_) | Self::Page => false,
         }
     }
 }
@@ -65,6 +67,7 @@ pub fn write(line: &Line<'_>) {
         Outcome::Answered(how) => (Some(how), None),
         Outcome::Failed(how, word) => (Some(how), Some(word)),
         Outcome::Own(word) => (None, Some(word)),
+        Outcome::Page => (None, None),
     };
     let fwd_status = how.and_then(|how| match how.handling {
         Handling::Forward { status, .. } => status,

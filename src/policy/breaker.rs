@@ -7,13 +7,13 @@
 //! whose answer nobody waits.
 
 use crate::base::time::Timestamp;
-use crate::policy::key::Key;
+use crate::policy::key::Tag;
 use std::time::Duration;
 
 /// What the settings say about the breaker.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Terms {
-    /// So many failures in a row open it, if they are of three keys at least. 0: it never opens.
+    /// So many failures in a row open it, if they are of three things at least. 0: it never opens.
     pub failures: u32,
     /// How long it stays open at first, and how far apart scouts are sent.
     pub penalty: Duration,
@@ -89,11 +89,11 @@ impl Default for State {
 #[derive(Clone, Copy, Default)]
 struct Failures {
     count: u32,
-    /// Of whom: one broken ticket must not shut the rest out.
-    keys: [Option<Key>; ENOUGH_KEYS],
+    /// Of what: one broken ticket must not shut the rest out, whoever asks for it.
+    things: [Option<Tag>; ENOUGH_THINGS],
 }
 
-const ENOUGH_KEYS: usize = 3;
+const ENOUGH_THINGS: usize = 3;
 
 #[derive(Clone, Copy)]
 struct Open {
@@ -144,13 +144,13 @@ impl Breaker {
     }
 
     /// Hears the outcome of a request, or of one try of it: only the first one of a trial counts,
-    /// and none of what was sent before the breaker last opened. `key`: what was asked for;
+    /// and none of what was sent before the breaker last opened. `thing`: what was asked for;
     /// `fraction`: chance, from 0 to 1, which keeps many gateways from returning together.
     pub fn heard(
         &mut self,
         pass: Pass,
         health: Health,
-        key: Key,
+        thing: Tag,
         terms: Terms,
         fraction: f64,
         now: Timestamp,
@@ -160,7 +160,7 @@ impl Breaker {
         }
         match self.state {
             State::Closed(failures) => {
-                let failures = failures.and(health, key);
+                let failures = failures.and(health, thing);
                 self.state = State::Closed(failures);
                 failures.suffice(terms).then(|| self.open(terms.penalty, terms, fraction, now))
             }
@@ -238,25 +238,25 @@ impl Breaker {
 }
 
 impl Failures {
-    fn and(self, health: Health, key: Key) -> Self {
+    fn and(self, health: Health, thing: Tag) -> Self {
         match health {
             Health::Well => Self::default(),
             Health::Neutral => self,
-            Health::Ill => Self { count: self.count.saturating_add(1), ..self }.of(key),
+            Health::Ill => Self { count: self.count.saturating_add(1), ..self }.of(thing),
         }
     }
 
-    fn of(mut self, key: Key) -> Self {
-        let is_known = self.keys.contains(&Some(key));
-        if let Some(place) = self.keys.iter_mut().find(|place| place.is_none() && !is_known) {
-            *place = Some(key);
+    fn of(mut self, thing: Tag) -> Self {
+        let is_known = self.things.contains(&Some(thing));
+        if let Some(place) = self.things.iter_mut().find(|place| place.is_none() && !is_known) {
+            *place = Some(thing);
         }
         self
     }
 
     fn suffice(&self, terms: Terms) -> bool {
-        let over_enough_keys = self.keys.iter().all(Option::is_some);
-        terms.failures > 0 && self.count >= terms.failures && over_enough_keys
+        let over_enough_things = self.things.iter().all(Option::is_some);
+        terms.failures > 0 && self.count >= terms.failures && over_enough_things
     }
 }
 
@@ -290,14 +290,12 @@ mod tests {
     use super::*;
     use crate::base::secret::Secret;
     use crate::policy::key::KeySecret;
-    use http::HeaderMap;
 
     const TERMS: Terms =
         Terms { failures: 3, penalty: Duration::from_secs(1), max_penalty: Duration::from_mins(1) };
 
-    fn key(name: char) -> Key {
-        let secret = KeySecret::new(Secret::new([1; 32]));
-        secret.key(&secret.nobody(), "ticket", &name.to_string(), None, &HeaderMap::new())
+    fn thing(name: char) -> Tag {
+        KeySecret::new(Secret::new([1; 32])).ticket(&name.to_string())
     }
 
     fn at(millis: u64) -> Timestamp {
@@ -309,14 +307,14 @@ mod tests {
         let mut breaker = Breaker::default();
         let pass = Pass { epoch: 0 };
         for name in ['A', 'B', 'C'] {
-            breaker.heard(pass, Health::Ill, key(name), terms, fraction, at(0));
+            breaker.heard(pass, Health::Ill, thing(name), terms, fraction, at(0));
         }
         assert!(matches!(breaker.state, State::Open(_)));
         breaker
     }
 
     fn hear(breaker: &mut Breaker, pass: Pass, health: Health, millis: u64) -> Option<Change> {
-        breaker.heard(pass, health, key('A'), TERMS, 0.0, at(millis))
+        breaker.heard(pass, health, thing('A'), TERMS, 0.0, at(millis))
     }
 
     fn go(leave: Leave) -> Pass {
@@ -343,8 +341,8 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_over_three_keys_open_it() {
-        // a letter: a failure of that key; `.`: a success; `~`: neither
+    fn failures_in_a_row_over_three_things_open_it() {
+        // a letter: a failure of that thing; `.`: a success; `~`: neither
         let rows = [
             (7, "ABCABCA", true),
             (7, "ABCABC", false),
@@ -371,7 +369,7 @@ mod tests {
                     '~' => Health::Neutral,
                     _ => Health::Ill,
                 };
-                breaker.heard(Pass { epoch: 0 }, health, key(name), terms, 0.0, at(0))
+                breaker.heard(Pass { epoch: 0 }, health, thing(name), terms, 0.0, at(0))
             });
             let expected = expected.then(|| opens_for(1_000));
             assert_eq!(changes.collect::<Vec<_>>(), Vec::from_iter(expected), "{row:?}");
@@ -393,18 +391,18 @@ mod tests {
             for penalty in penalties {
                 now = now.after(breaker.is_open(now).unwrap());
                 let probe = go(breaker.ask(now));
-                let change = breaker.heard(probe, Health::Ill, key('A'), TERMS, fraction, now);
+                let change = breaker.heard(probe, Health::Ill, thing('A'), TERMS, fraction, now);
                 assert_eq!(change, Some(opens_for(penalty)), "{fraction}");
             }
             now = now.after(breaker.is_open(now).unwrap());
             let probe = go(breaker.ask(now));
             assert_eq!(
-                breaker.heard(probe, Health::Well, key('A'), TERMS, fraction, now),
+                breaker.heard(probe, Health::Well, thing('A'), TERMS, fraction, now),
                 Some(Change::Closed)
             );
             let pass = go(breaker.ask(now));
             for name in ['A', 'B', 'C'] {
-                breaker.heard(pass, Health::Ill, key(name), TERMS, 0.0, now);
+                breaker.heard(pass, Health::Ill, thing(name), TERMS, 0.0, now);
             }
             assert_eq!(breaker.is_open(now), Some(TERMS.penalty), "{fraction}");
         }
@@ -456,7 +454,7 @@ mod tests {
         let probe = go(breaker.ask(at(3_000)));
         assert_eq!(hear(&mut breaker, probe, Health::Ill, 3_000), Some(opens_for(4_000)));
         let failed = scout(breaker.ask(at(4_100)));
-        let change = breaker.heard(failed, Health::Ill, key('A'), TERMS, 1.0, at(4_200));
+        let change = breaker.heard(failed, Health::Ill, thing('A'), TERMS, 1.0, at(4_200));
         assert_eq!(change, None);
         assert_eq!(breaker.ask(at(5_349)), refused(1_651), "1.25 s after the last one left");
         let lost = scout(breaker.ask(at(5_350)));
@@ -481,7 +479,7 @@ mod tests {
         let mut breaker = Breaker::default();
         let early = go(breaker.ask(at(0)));
         for name in ['A', 'B', 'C'] {
-            breaker.heard(early, Health::Ill, key(name), TERMS, 0.0, at(0));
+            breaker.heard(early, Health::Ill, thing(name), TERMS, 0.0, at(0));
         }
         assert_eq!(hear(&mut breaker, early, Health::Well, 500), None);
         assert_eq!(breaker.ask(at(500)), refused(500));
@@ -492,7 +490,7 @@ mod tests {
         hear(&mut breaker, probe, Health::Well, 1_200);
         for name in ['A', 'B', 'C'] {
             for late in [early, probe] {
-                let change = breaker.heard(late, Health::Ill, key(name), TERMS, 0.0, at(1_300));
+                let change = breaker.heard(late, Health::Ill, thing(name), TERMS, 0.0, at(1_300));
                 assert_eq!(change, None, "{name}");
             }
         }
@@ -516,7 +514,7 @@ mod tests {
         for row @ (terms, health, expected) in rows {
             let mut breaker = opened(TERMS, 0.0);
             let probe = go(breaker.ask(at(1_000)));
-            let change = breaker.heard(probe, health, key('A'), terms, 0.0, at(1_000));
+            let change = breaker.heard(probe, health, thing('A'), terms, 0.0, at(1_000));
             assert_eq!(change, expected, "{row:?}");
         }
         let nothing = Terms { penalty: Duration::ZERO, ..TERMS };

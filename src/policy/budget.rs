@@ -99,6 +99,9 @@ pub struct Budget {
 struct Paced {
     pace: Pace,
     bucket: Bucket,
+    /// Beside a learnt pace: that of the rate of the settings, which is never exceeded. The learnt
+    /// one makes up for late timers, and could.
+    given: Option<Bucket>,
 }
 
 /// When the pace was last cut. What was sent earlier is no reason for another cut.
@@ -144,7 +147,7 @@ impl Budget {
         let afresh = self.is_outdated(now).then(|| Paced::given(self.terms, now));
         let paced = afresh.as_ref().unwrap_or(&self.paced).as_ref();
         let ready = |ahead, from| match paced {
-            Some(paced) => paced.bucket.ready_from(ahead, from),
+            Some(paced) => paced.ready_from(ahead, from),
             None => from,
         };
         let Ration { left, until, .. } = self.ration;
@@ -170,7 +173,7 @@ impl Budget {
     /// One more was sent without asking: those who come after it pay.
     pub fn charge(&mut self, now: Timestamp) {
         if let Some(paced) = &mut self.paced {
-            paced.bucket.take(now);
+            paced.take(now);
         }
         self.ration.left = self.ration.left.saturating_sub(1);
         self.turns += 1;
@@ -275,13 +278,26 @@ impl Paced {
         let Rate::PerSecond(rate) = terms.rate else {
             return None;
         };
-        Some(Self { pace: Pace::given(rate), bucket: Bucket::new(rate, terms.burst, now) })
+        let bucket = Bucket::new(rate, terms.burst, now);
+        Some(Self { pace: Pace::given(rate), bucket, given: None })
     }
 
     /// After a refusal: nothing is left of the upstream's burst.
     fn at(pace: Pace, now: Timestamp) -> Self {
         let bucket = Bucket::even(pace.rate(), LATENESS, now);
-        Self { pace, bucket }
+        Self { pace, bucket, given: None }
+    }
+
+    fn ready_from(&self, ahead: u64, from: Timestamp) -> Timestamp {
+        let given = self.given.as_ref().map(|given| given.ready_from(ahead, from));
+        self.bucket.ready_from(ahead, from).max(given.unwrap_or_default())
+    }
+
+    fn take(&mut self, now: Timestamp) {
+        self.bucket.take(now);
+        if let Some(given) = &mut self.given {
+            given.take(now);
+        }
     }
 
     fn accept(&mut self, sent_at: f64, waited: bool, now: Timestamp) {
@@ -292,8 +308,10 @@ impl Paced {
     }
 
     fn refuse(&mut self, sent_at: f64, now: Timestamp) {
+        let is_given = !self.pace.is_learnt();
+        let given = self.given.take().or_else(|| is_given.then(|| self.bucket.clone()));
         self.pace.refuse(sent_at);
-        *self = Self::at(self.pace.clone(), now);
+        *self = Self { given, ..Self::at(self.pace.clone(), now) };
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Churn {
     new: Lately,
     /// Asked for what another credential asked for before.
     known: Lately,
+    /// Came after something was answered from memory.
+    hits: Lately,
 }
 
 /// Of the last [`Lately::FORWARDS`], how many must have come with a new credential.
@@ -26,10 +28,13 @@ const MANY_NEW: u32 = 90;
 /// And how many must have asked for what another had asked for.
 const MANY_KNOWN: u32 = Lately::FORWARDS / 2;
 
+/// And how many may have come after a hit: where there are more, much is answered from memory.
+const FEW_HITS: u32 = 10;
+
 impl Churn {
-    /// Notes a forward of a resource's `thing` with `credential`. True once, when it is clear
-    /// that credentials do not last.
-    pub fn note(&mut self, credential: Tag, thing: Tag) -> bool {
+    /// Notes a forward of a resource's `thing` with `credential`; `hit`: something was answered from
+    /// memory since the last one. True once, when it is clear that credentials do not last.
+    pub fn note(&mut self, credential: Tag, thing: Tag, hit: bool) -> bool {
         if self.said {
             return false;
         }
@@ -37,7 +42,9 @@ impl Churn {
         let before = self.things.remember(thing, credential);
         self.new.note(is_new);
         self.known.note(before.is_some_and(|other| other != credential));
-        if self.new.count() < MANY_NEW || self.known.count() < MANY_KNOWN {
+        self.hits.note(hit);
+        let useful = self.hits.count() > FEW_HITS;
+        if useful || self.new.count() < MANY_NEW || self.known.count() < MANY_KNOWN {
             return false;
         }
         *self = Self { said: true, ..Self::default() };
@@ -100,7 +107,7 @@ mod tests {
         let mut churn = Churn::default();
         let noted = |number: &usize| {
             let (credential, thing) = forward(*number);
-            churn.note(tag(credential), tag(thing))
+            churn.note(tag(credential), tag(thing), false)
         };
         (1..=1_000).filter(noted).collect()
     }
@@ -143,10 +150,20 @@ mod tests {
     }
 
     #[test]
+    fn where_something_is_answered_from_memory_there_is_no_churn() {
+        let mut churn = Churn::default();
+        for number in 0..1_000 {
+            assert!(!churn.note(tag(number), tag(0), number % 8 == 0), "{number}");
+        }
+        let said = (0..1_000).filter(|number| churn.note(tag(2_000 + number), tag(0), false));
+        assert_eq!(said.count(), 1, "once nothing is any more");
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded() {
         let mut churn = Churn::default();
         for number in 0..10_000 {
-            assert!(!churn.note(tag(number), tag(number)));
+            assert!(!churn.note(tag(number), tag(number), false));
             for recent in [&churn.credentials, &churn.things] {
                 assert!(recent.young.len() <= Recent::LEAST, "{number}");
                 assert!(recent.old.len() <= Recent::LEAST, "{number}");
@@ -162,7 +179,7 @@ mod tests {
         fn it_is_said_once_at_most(forwards in vec((0_usize..400, 0_usize..20), 0..600)) {
             let mut churn = Churn::default();
             let times = forwards.into_iter().filter(|(credential, thing)| {
-                churn.note(tag(*credential), tag(*thing))
+                churn.note(tag(*credential), tag(*thing), false)
             });
             prop_assert!(times.count() <= 1);
         }
@@ -173,7 +190,7 @@ mod tests {
         ) {
             let mut churn = Churn::default();
             for (credential, thing) in forwards {
-                prop_assert!(!churn.note(tag(credential), tag(thing)));
+                prop_assert!(!churn.note(tag(credential), tag(thing), false));
             }
         }
     }

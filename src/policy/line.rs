@@ -2,8 +2,8 @@
 //!
 //! A request goes when its credential's budget lets it, the budget of all together does, and a
 //! place among those under way is free. Of those who could go the interactive class goes first, but
-//! for every fifth turn, which is the batch class's while it waits, within each credential and over
-//! all; background validations go when nobody else could. Between credentials of one class goes who
+//! for every fifth turn of a credential, which is its batch class's while both wait; where others have
+//! only batches, every fifth turn of all is theirs. Background validations go when nobody else could. Between credentials of one class goes who
 //! has been sent less. A quarter of the places is kept for the interactive class.
 
 use crate::base::time::Timestamp;

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use bytes::BytesMut;
 use http::StatusCode;
 use http_body_util::BodyExt;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -105,10 +105,12 @@ pub fn of_whole(place: Place<'_>, answer: &Answer) -> Line {
     let empty = Bytes::new();
     let body = if let AnswerBody::Whole(whole) = &answer.body { whole } else { &empty };
     let (status, word) = (answer.status, word(answer));
-    let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-    let dead = refused
-        && answer::meaning(status, &answer.fields, body, place.id) == Meaning::CredentialDead;
-    let failed = dead || status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    // Of these only the text tells what they are.
+    let told = matches!(status.as_u16(), 401 | 403 | 408 | 409)
+        .then(|| answer::meaning(status, &answer.fields, body, place.id));
+    let dead = told == Some(Meaning::CredentialDead);
+    let outage = told == Some(Meaning::Outage) || status.is_server_error();
+    let failed = dead || outage || status == StatusCode::TOO_MANY_REQUESTS;
     let counts = Counts {
         answered: u64::from(!failed),
         hits: u64::from(word == "hit" || word == "stale"),
@@ -128,7 +130,7 @@ pub fn of_failure(place: Place<'_>, failure: Failure, how: &CacheStatus, queued:
         true => "collapsed",
         false => "miss",
     };
-    let upstream = u64::from(!how.collapsed && !refused);
+    let upstream = u64::from(!how.collapsed && !refused && !is_unconnected(failure));
     let counts = Counts { failed: 1, upstream, waited: queued, ..Counts::default() };
     of_notice(place, &notice, word, counts)
 }
@@ -171,6 +173,18 @@ fn was_sent(how: &CacheStatus) -> bool {
     !how.collapsed && matches!(how.handling, Handling::Forward { status: Some(_), .. })
 }
 
+/// Whether nothing was sent, since nobody was there to send it to.
+const fn is_unconnected(failure: Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Name
+            | Failure::Connect
+            | Failure::ConnectTimeout
+            | Failure::Tls
+            | Failure::Certificate
+    )
+}
+
 fn text(place: Place<'_>, status: StatusCode, word: &str, body: &[u8]) -> String {
     let Place { index, id, .. } = place;
     let mut text = String::with_capacity(body.len() + id.len() + 96);
@@ -186,10 +200,11 @@ fn text(place: Place<'_>, status: StatusCode, word: &str, body: &[u8]) -> String
 }
 
 /// A body that is one JSON value stands as it is, but on one line: between its tokens, and only
-/// there, JSON may hold line ends. Any other stands as a string.
+/// there, JSON may hold line ends. Any other stands as a string; so does one that some readers of
+/// JSON refuse, and the whole line with it: nested too deep, or with half a surrogate pair.
 fn push_body(text: &mut String, body: &[u8]) {
     let as_it_is = std::str::from_utf8(body).ok();
-    let json = as_it_is.filter(|body| serde_json::from_str::<IgnoredAny>(body).is_ok());
+    let json = as_it_is.filter(|body| serde_json::from_str::<Value>(body).is_ok());
     match json {
         Some(json) if json.contains(['\n', '\r']) => {
             text.extend(json.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }));
@@ -197,7 +212,7 @@ fn push_body(text: &mut String, body: &[u8]) {
         Some(json) => text.push_str(json),
         None => {
             let lossy = String::from_utf8_lossy(body);
-            text.push_str(&serde_json::Value::from(lossy).to_string());
+            text.push_str(&Value::from(lossy).to_string());
         }
     }
 }

@@ -174,7 +174,7 @@ impl Gateway {
                 Err(refusal) => gateway.refuse(&told, refusal),
                 Ok(call) => {
                     let reply = reply::batch(call);
-                    gateway.note(&told, "batch", &reply, Outcome::Own("batch"));
+                    gateway.note(&told, "batch", &reply, Outcome::Page);
                     reply
                 }
             }

@@ -156,8 +156,14 @@ impl Refusal {
         // Of a body that is too long the rest is still to come.
         let unread = matches!(self, Self::BatchBody(Unlisted::TooMany));
         let at = if let Self::BatchBody(Unlisted::NotAnId(at)) = self { Some(at) } else { None };
-        let retry_after = if matches!(self, Self::BatchFull) { Some(SOON) } else { None };
-        Notice { close: !sound || unread, at, retry_after, ..notice }
+        let notice = Notice { close: !sound || unread, at, ..notice };
+        match self {
+            Self::BatchFull => {
+                let error = ProxyError::ConnectionLimitReached;
+                Notice { error, retry_after: Some(SOON), ..notice }
+            }
+            _ => notice,
+        }
     }
 
     /// The word for the access line.
@@ -212,7 +218,8 @@ impl Refusal {
             Self::BatchCredential => "A batch asks with its own Authorization, and has none.",
             Self::BatchBody(Unlisted::NotText) => "The list of ids is not UTF-8.",
             Self::BatchBody(Unlisted::NoIds) => {
-                "The body must be {\"ids\":[\"...\"]} with nothing else, or one id on each line."
+                "The body must be an object with a list of strings named ids and nothing else, or one \
+                 id on each line."
             }
             Self::BatchBody(Unlisted::Empty) => "The list of ids is empty.",
             Self::BatchBody(Unlisted::TooMany) => {

@@ -105,12 +105,15 @@ fn own(status: StatusCode, fields: HeaderMap, body: String) -> Response<ReplyBod
 
 /// W3C Server Timing: how much of the time to the answer was ours, where there was some.
 fn add_time_in_line(fields: &mut HeaderMap, queued: Duration) {
-    if !queued.is_zero()
+    if queued >= WORTH_TELLING
         && let Some(value) = server_timing::queued(queued)
     {
         fields.append(SERVER_TIMING, value);
     }
 }
+
+/// Less than this reads as nothing.
+const WORTH_TELLING: Duration = Duration::from_micros(100);
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 

@@ -7,7 +7,7 @@ use crate::policy::breaker::Health;
 use crate::policy::breaker::Leave;
 use crate::policy::breaker::Pass;
 use crate::policy::breaker::Terms;
-use crate::policy::key::Key;
+use crate::policy::key::Tag;
 use crate::policy::retry::Allowance;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -74,18 +74,18 @@ impl Fuse {
 }
 
 impl Crossing {
-    /// What the outcome says about the upstream, and what follows for all. `key`: what was asked
+    /// What the outcome says about the upstream, and what follows for all. `thing`: what was asked
     /// for; `fraction`: chance, from 0 to 1.
     pub fn heard(
         mut self,
         health: Health,
-        key: Key,
+        thing: Tag,
         terms: Terms,
         fraction: f64,
         now: Timestamp,
     ) -> Option<Change> {
         let pass = self.pass.take()?;
-        let change = self.fuse.breaker().heard(pass, health, key, terms, fraction, now);
+        let change = self.fuse.breaker().heard(pass, health, thing, terms, fraction, now);
         if matches!(change, Some(Change::Opened { .. })) {
             self.fuse.opened.notify_waiters();
         }

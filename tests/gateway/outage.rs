@@ -1,7 +1,6 @@
 //! Outages of every shape against the breaker and the retries, on paper: what they cost the upstream
 //! and the clients, and how soon somebody hears that they are over.
 
-use http::HeaderMap;
 use http::StatusCode;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,8 +12,8 @@ use verifik_gateway::policy::breaker::Health;
 use verifik_gateway::policy::breaker::Leave;
 use verifik_gateway::policy::breaker::Pass;
 use verifik_gateway::policy::breaker::Terms;
-use verifik_gateway::policy::key::Key;
 use verifik_gateway::policy::key::KeySecret;
+use verifik_gateway::policy::key::Tag;
 use verifik_gateway::policy::retry::Again;
 use verifik_gateway::policy::retry::Allowance;
 use verifik_gateway::policy::retry::Trouble;
@@ -48,16 +47,15 @@ const WEATHERS: [(&str, Weather); 6] = [
     ("one in ten", |millis| for_a_minute(millis, SHEDDING).filter(|_| millis / 20 % 10 == 0)),
 ];
 
-/// The key of the resource with this number.
-pub fn key(number: usize) -> Key {
-    let secret = KeySecret::new(Secret::new([1; 32]));
-    secret.key(&secret.nobody(), "ticket", &number.to_string(), None, &HeaderMap::new())
+/// The ticket with this number.
+pub fn thing(number: usize) -> Tag {
+    KeySecret::new(Secret::new([1; 32])).ticket(&number.to_string())
 }
 
 /// A forward on its way: none ever finds anything stored.
 #[derive(Clone, Copy)]
 struct Forward {
-    key: Key,
+    thing: Tag,
     came: u64,
     tries: u32,
     /// Nobody waits for it.
@@ -87,8 +85,8 @@ struct World {
 impl World {
     fn new(weather: Weather, terms: Terms, seed: u64) -> Self {
         let forward = |number: usize| {
-            let (key, came) = (key(number % 50), number as u64 * BETWEEN);
-            (came, vec![Event::Send(Forward { key, came, tries: 0, scout: false })])
+            let (thing, came) = (thing(number % 50), number as u64 * BETWEEN);
+            (came, vec![Event::Send(Forward { thing, came, tries: 0, scout: false })])
         };
         Self {
             terms,
@@ -144,7 +142,7 @@ impl World {
     fn hear(&mut self, forward: Forward, pass: Pass, trouble: Option<Trouble>, millis: u64) {
         let health = if trouble.is_some() { Health::Ill } else { Health::Well };
         let fraction = self.draw.fraction();
-        self.breaker.heard(pass, health, forward.key, self.terms, fraction, at(millis));
+        self.breaker.heard(pass, health, forward.thing, self.terms, fraction, at(millis));
         self.calls_in_vain += usize::from(trouble.is_some());
         match trouble {
             _ if forward.scout => {}

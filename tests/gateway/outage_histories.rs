@@ -1,7 +1,7 @@
 //! The breaker through any history, on paper: it tries a failing upstream with one request at a time
 //! and with few in all, and hears of its recovery soon.
 
-use crate::outage::key;
+use crate::outage::thing;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -67,7 +67,8 @@ impl Play {
         let Some(health) = health else {
             return self.breaker.lost(pass);
         };
-        let change = self.breaker.heard(pass, health, key(which % 4), TERMS, fraction, self.now());
+        let change =
+            self.breaker.heard(pass, health, thing(which % 4), TERMS, fraction, self.now());
         let Some(change) = change else { return };
         self.is_open = change != Change::Closed;
         // The trials of before are trials no longer.

@@ -139,7 +139,7 @@ fn paused<T>(future: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn a_crowd_leaves_nothing_behind(terms in terms(), askers in askers()) {

@@ -13,3 +13,6 @@ pub mod recall;
 pub mod chance;
 pub mod log;
 pub mod faulty;
+pub mod trouble;
+pub mod limited;
+pub mod call;
