@@ -112,7 +112,11 @@ async fn heard(answer: legacy::ResponseFuture) -> Result<Answer, String> {
     let body = answer.into_body().collect().await.map_err(|error| causes_in_words(&error))?;
     let body = body.to_bytes();
     // A batch says it of each ticket, and sums up on its last line.
-    let summed_up = || String::from_utf8_lossy(&body).lines().last().map(str::to_owned);
+    let summed_up = || {
+        let lines = String::from_utf8_lossy(&body);
+        let last = lines.lines().last()?;
+        Some(last.trim_start_matches(r#"{"done":true,"#).trim_end_matches('}').to_owned())
+    };
     let cache = cache.or_else(summed_up).unwrap_or_default();
     Ok(Answer { status, cache, body })
 }
