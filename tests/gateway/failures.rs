@@ -2,6 +2,7 @@
 
 use crate::support::client::Reply;
 use crate::support::client::request;
+use crate::support::crowd::asker;
 use crate::support::house::ANN;
 use crate::support::house::BEN;
 use crate::support::house::House;
@@ -10,6 +11,7 @@ use crate::support::house::timed;
 use crate::support::upstream::Say;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::time::sleep;
 
 const T1: &str = "/v2/support-tickets/t1";
 const HALF: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
@@ -66,6 +68,7 @@ const RESET: Told = Told(502, "UPSTREAM_RESET", "connection_terminated");
 const TRUNCATED: Told = Told(502, "UPSTREAM_TRUNCATED", "http_response_incomplete");
 const MALFORMED: Told = Told(502, "UPSTREAM_MALFORMED", "http_protocol_error");
 const FULL: Told = Told(503, "FULL", "connection_limit_reached");
+const PACED: Told = Told(429, "RATE_LIMITED", "http_request_denied");
 
 fn expect(reply: &Reply, Told(status, code, error): Told) {
     let body: serde_json::Value = serde_json::from_slice(&reply.message.body).unwrap();
@@ -141,6 +144,22 @@ async fn a_failure_is_the_outcome_of_all_who_wait_for_it() {
     expect(&other, NO_ANSWER);
     assert!(other.cache().ends_with("; collapsed"), "{}", other.cache());
     assert_eq!(house.upstream.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_forward_has_come_back_with_so_far_is_told_to_those_who_were_there_by_then() {
+    let house = House::new();
+    let mut says = vec![Say::ticket("t1", "open", &[]), Say::json(429, "{}", &[])];
+    house.upstream.says(move |_| says.pop().unwrap());
+    let patient = asker(&house, T1, &[("authorization", ANN)]);
+    let hasty = [("authorization", ANN), ("prefer", "wait=0")];
+    let was_there = asker(&house, T1, &hasty).await.unwrap();
+    assert_eq!((was_there.status, was_there.text().as_str()), (429, "{}"));
+    sleep(Duration::from_millis(500)).await;
+    let came_later = asker(&house, T1, &hasty).await.unwrap();
+    expect(&came_later, PACED);
+    assert_eq!(came_later.field("retry-after"), Some("1"));
+    assert_eq!((patient.await.unwrap().status, house.upstream.count()), (200, 2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 //! could know of it.
 
 use crate::support::client::Reply;
+use crate::verdict::Excuse;
 use crate::verdict::Read;
 use crate::verdict::Seen;
 use crate::verdict::Taken;
@@ -41,6 +42,10 @@ pub struct Model {
     pub dead_until: HashMap<String, Instant>,
     /// Until when no ticket can be read.
     pub down_until: Option<Instant>,
+    /// Until when there was no connection.
+    cut_off_until: Option<Instant>,
+    /// Whether few requests may be under way at once.
+    pub few_places: bool,
     /// How long a proof is believed in, and how much longer where the upstream cannot be asked.
     pub lease: (Duration, Duration),
     /// What the upstream should not have heard.
@@ -86,6 +91,11 @@ impl Model {
         }
     }
 
+    /// There is no connection until then, if not for longer.
+    pub fn cut_off(&mut self, until: Instant) {
+        self.cut_off_until = self.cut_off_until.max(Some(until));
+    }
+
     /// The last event that has changed what a credential sees of a ticket.
     pub fn state(&self, token: &str, ticket: &str) -> u64 {
         let seen = [Part::Of(token.to_owned()), Part::Ticket(ticket.to_owned())];
@@ -114,10 +124,11 @@ impl Model {
         {
             return Err(format!("asked for all the same: {reply:?}"));
         }
+        if time_in_line(reply) > Duration::from_secs(read.waits.0) {
+            return Err(format!("in line for longer than {} s: {reply:?}", read.waits.0));
+        }
         let Some(event) = reply.field("x-event").map(|event| event.parse().unwrap()) else {
-            self.tally.not_stored += usize::from(cached_only);
-            let failed = matches!(reply.status, 502..=504);
-            return if failed { Ok(()) } else { Err(format!("from nowhere: {reply:?}")) };
+            return self.excuse(read, reply);
         };
         let taken = self.readings[&event].clone();
         let seen = Seen::new(&taken, read, reply);
@@ -139,6 +150,60 @@ impl Model {
         self.count(&seen, reply);
         self.heed(read, reply, event);
         Ok(())
+    }
+
+    /// Whether the reply is a failure that the gateway has a reason to speak of.
+    fn excuse(&mut self, read: &Read, reply: &Reply) -> Result<(), String> {
+        let Some(excuse) = Excuse::of(read, reply) else {
+            return Err(format!("from nowhere: {reply:?}"));
+        };
+        if !self.is_excused(excuse, read) {
+            return Err(format!("without reason: {reply:?}"));
+        }
+        self.tally.not_stored += usize::from(excuse == Excuse::NotStored);
+        self.tally.limited += usize::from(excuse == Excuse::Limited);
+        self.tally.left_alone += usize::from(excuse == Excuse::LeftAlone);
+        self.tally.full += usize::from(excuse == Excuse::Full);
+        Ok(())
+    }
+
+    /// Whether what has happened is a reason.
+    fn is_excused(&self, excuse: Excuse, read: &Read) -> bool {
+        let own = |taken: &&Taken| taken.token == read.token;
+        let said =
+            |status| self.heard().filter(move |taken| !taken.lost && taken.says.status == status);
+        match excuse {
+            Excuse::Limited => {
+                said(429).any(|taken| own(&taken))
+                    || said(503).any(|taken| own(&taken) && taken.is_pause())
+            }
+            Excuse::LeftAlone => {
+                let failed = said(503).map(|taken| taken.arrives).chain(self.cut_off_until);
+                failed.max().is_some_and(|last| last.elapsed() < LEFT_ALONE_FOR)
+            }
+            Excuse::Full => self.few_places,
+            Excuse::Unreachable => self.cut_off_until.is_some_and(|until| until >= read.began),
+            Excuse::Reset => self.heard().filter(own).any(|taken| {
+                taken.lost && taken.ticket == read.ticket && taken.arrives >= read.began
+            }),
+            Excuse::NotStored => read.wish.only_if_cached,
+        }
+    }
+
+    /// The readings of which the house knows.
+    fn heard(&self) -> impl Iterator<Item = &Taken> {
+        let now = Instant::now();
+        self.readings.values().filter(move |taken| taken.arrives <= now)
+    }
+
+    /// Whether a credential asks though it is told to wait. One question too many it may ask, and
+    /// owe: at the moment when an answer turns out to be none.
+    pub fn is_hasty(&self, token: &str, ticket: &str) -> bool {
+        let own = || self.heard().filter(|taken| taken.token == token);
+        let is_now = |taken: &Taken| taken.arrives.elapsed().is_zero();
+        let is_none = |taken: &Taken| taken.ticket == ticket && (taken.lost || taken.void);
+        let told = own().any(|taken| taken.is_pause() && !is_now(taken));
+        told && !own().any(|taken| is_none(taken) && is_now(taken))
     }
 
     /// Whether the credential was good so short a time ago that it may be answered from memory.
@@ -173,3 +238,12 @@ impl Model {
         }
     }
 }
+
+/// How long the reply says that it stood in line.
+fn time_in_line(reply: &Reply) -> Duration {
+    let millis = reply.field("server-timing").map(|told| told.strip_prefix("queue;dur=").unwrap());
+    Duration::from_secs_f64(millis.map_or(0.0, |millis| millis.parse().unwrap()) / 1_000.0)
+}
+
+/// The longest penalty, and a trial on either side of it.
+const LEFT_ALONE_FOR: Duration = Duration::from_secs(90);

@@ -1,7 +1,8 @@
 //! Many random histories against a small model: whatever is asked, written, refused, purged, cut
 //! off and waited for, in whatever order, no client sees a state older than the last write it could
 //! know of, nor another tenant's, nor one that has outlived its use or its credential's lease, nor
-//! one that the client itself did not want.
+//! one that the client itself did not want. And nobody is refused without a reason, or waits in line
+//! for longer than it would, nor is the upstream asked while it asks for a pause.
 //!
 //! Everything that happens at the upstream has a number: each reading of a ticket, which says its
 //! number in the answer, and each landing of a write. `SEED=7 cargo test --test gateway simulation`
@@ -15,6 +16,7 @@ use crate::support::client::request;
 use crate::support::house::House;
 use crate::verdict::Read;
 use crate::verdict::Tally;
+use crate::verdict::WAITS;
 use crate::verdict::Wish;
 use crate::world::ONLY_IF_CACHED;
 use crate::world::World;
@@ -32,7 +34,8 @@ use verifik_gateway::store::marks::Aftermath;
 use verifik_gateway::store::marks::Scope;
 
 const TENANTS: [&str; 2] = ["Bearer ann", "Bearer ben"];
-const TICKETS: [&str; 2] = ["t1", "t2"];
+/// As many as it takes to find the upstream failing, and not one ticket.
+const TICKETS: [&str; 3] = ["t1", "t2", "t3"];
 
 /// What is written: method, target, body, and the tickets it changes; none are all of its own
 /// credential's.
@@ -40,7 +43,7 @@ const WRITES: [(&str, &str, &str, &[&str]); 8] = [
     ("PUT", "/v2/support-tickets/t1", "{}", &["t1"]),
     ("POST", "/support-tickets/t2/thread", "{}", &["t2"]),
     ("DELETE", "/v2//support-tickets/t1/", "", &["t1"]),
-    ("POST", "/v2/support-tickets/bulk", r#"{"ids":["t2","t9"]}"#, &["t2"]),
+    ("POST", "/v2/support-tickets/bulk", r#"{"ids":["t2","t3"]}"#, &["t2", "t3"]),
     ("POST", "/support-tickets/bulk", r#"{"ids":["t1","t2"]}"#, &["t1", "t2"]),
     ("PUT", "/v2/support-tickets/threads/seen", "{}", &[]),
     ("POST", "/v2/attachments", "{}", &[]),
@@ -122,6 +125,7 @@ impl Visitor {
         let reachable = Arc::clone(&self.house.reachable);
         let secs = self.rng.u64(..5);
         reachable.store(false, Ordering::Relaxed);
+        self.world.model().cut_off(Instant::now() + Duration::from_secs(secs));
         tokio::spawn(async move {
             sleep(Duration::from_secs(secs)).await;
             reachable.store(true, Ordering::Relaxed);
@@ -135,6 +139,8 @@ impl Visitor {
         let mut read = Read::of(token, ticket);
         read.method = self.rng.choice(["GET", "GET", "HEAD"]).unwrap();
         read.agent = self.rng.choice(["", "", "a"]).unwrap();
+        read.waits = self.rng.choice(WAITS).unwrap();
+        read.urgency = self.rng.choice(["", "", "u=0", "u=7"]).unwrap();
         if self.rng.u8(..3) == 0 {
             read.wish = self.rng.choice(wishes()).unwrap();
         }
@@ -198,6 +204,8 @@ fn asking(read: &Read) -> Vec<(&str, &str)> {
     let wish = read.wish;
     fields.extend((!wish.line.is_empty()).then_some(("cache-control", wish.line)));
     fields.extend((!read.agent.is_empty()).then_some(("user-agent", read.agent)));
+    fields.extend((!read.waits.1.is_empty()).then_some(("prefer", read.waits.1)));
+    fields.extend((!read.urgency.is_empty()).then_some(("priority", read.urgency)));
     fields.extend(wish.only_if_cached.then_some(ONLY_IF_CACHED));
     fields.extend(read.has.as_deref().map(|tag| ("if-none-match", tag)));
     fields.extend(read.range.then_some(("range", "bytes=0-9")));
@@ -211,6 +219,7 @@ fn settings(settings: &mut Settings, rng: &mut Rng) {
     settings.listen.header_timeout = Duration::from_hours(1);
     settings.upstream.pass_through_answer_timeout = Duration::from_secs(10);
     settings.upstream.max_in_flight = rng.choice([2, 256]).unwrap();
+    settings.breaker.failures = rng.choice([3, 7]).unwrap();
     settings.cache.max_stored_body = rng.choice([100, 1_000, 1_000]).unwrap();
     settings.lifetimes.lease = secs(rng, [0, 10, 60, 60]);
     settings.lifetimes.lease_grace = secs(rng, [0, 20, 600, 600]);
@@ -221,6 +230,7 @@ async fn history(seed: u64) -> Result<Tally, String> {
     let house = House::with(|chosen| {
         settings(chosen, &mut rng);
         world.model().lease = (chosen.lifetimes.lease, chosen.lifetimes.lease_grace);
+        world.model().few_places = chosen.upstream.max_in_flight == 2;
     });
     let (upstream, mut chance) = (world.clone(), rng.fork());
     house.upstream.says(move |asked| upstream.say(asked, &mut chance));

@@ -1,4 +1,5 @@
-//! What the simulation demands of one reply that shows a reading of a ticket.
+//! What the simulation demands of one reply: one that shows a reading of a ticket, or one in which
+//! the gateway says for itself why it shows none.
 
 use crate::support::client::Reply;
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub struct Taken {
     /// When the answer has come to the house.
     pub arrives: Instant,
     pub token: String,
+    pub ticket: String,
     pub says: Reading,
     /// The last event that had changed the ticket.
     pub state: u64,
@@ -31,6 +33,18 @@ pub struct Taken {
     pub proves: bool,
     /// Whether nobody is to be told of it: it speaks of something else.
     pub void: bool,
+    /// Whether nobody hears of it: the connection ends instead.
+    pub lost: bool,
+}
+
+impl Taken {
+    /// Whether its credential is told to wait, and has not waited for so long yet.
+    pub fn is_pause(&self) -> bool {
+        let mut fields = self.says.fields.iter().filter(|_| !self.lost);
+        let pause = fields.find(|(name, _)| *name == "retry-after");
+        let secs = pause.map_or(0, |(_, secs)| secs.parse().unwrap());
+        self.arrives.elapsed() < Duration::from_secs(secs)
+    }
 }
 
 /// What a client wants, and what follows for the reply.
@@ -57,6 +71,12 @@ pub struct Tally {
     /// After a lease had lapsed.
     pub proved: usize,
     pub not_stored: usize,
+    /// Refused because of the upstream's limit.
+    pub limited: usize,
+    /// Refused because the upstream failed.
+    pub left_alone: usize,
+    /// Refused for want of a place.
+    pub full: usize,
 }
 
 impl Tally {
@@ -69,12 +89,17 @@ impl Tally {
             not_modified: self.not_modified + other.not_modified,
             proved: self.proved + other.proved,
             not_stored: self.not_stored + other.not_stored,
+            limited: self.limited + other.limited,
+            left_alone: self.left_alone + other.left_alone,
+            full: self.full + other.full,
         }
     }
 
     pub fn least(self) -> usize {
-        let Self { fresh, stale, stood_in, validated, not_modified, proved, not_stored } = self;
-        fresh.min(stale).min(stood_in).min(validated).min(not_modified).min(proved).min(not_stored)
+        let Self { fresh, stale, stood_in, validated, not_modified, proved, .. } = self;
+        let Self { not_stored, limited, left_alone, full, .. } = self;
+        let answered = fresh.min(stale).min(stood_in).min(validated).min(not_modified).min(proved);
+        answered.min(not_stored).min(limited).min(left_alone).min(full)
     }
 }
 
@@ -88,6 +113,9 @@ pub struct Read {
     /// The tag of what the client has already.
     pub has: Option<String>,
     pub range: bool,
+    /// How many seconds it waits in line, and how it says so.
+    pub waits: (u64, &'static str),
+    pub urgency: &'static str,
     pub began: Instant,
     /// The last event that its reply must know of.
     pub floor: u64,
@@ -99,8 +127,65 @@ impl Read {
     /// A read of `ticket` as `token`, without wishes.
     pub fn of(token: &'static str, ticket: &'static str) -> Self {
         let (agent, wish, method) = ("", Wish::default(), "GET");
-        let (has, range, began) = (None, false, Instant::now());
-        Self { token, ticket, agent, wish, method, has, range, began, floor: 0, doubted: 0 }
+        let (has, range, waits, urgency) = (None, false, WAITS[0], "");
+        let (began, floor, doubted) = (Instant::now(), 0, 0);
+        Self {
+            token,
+            ticket,
+            agent,
+            wish,
+            method,
+            has,
+            range,
+            waits,
+            urgency,
+            began,
+            floor,
+            doubted,
+        }
+    }
+}
+
+/// How long one may wait in line. Who says nothing waits as the settings have it.
+pub const WAITS: [(u64, &str); 4] = [(10, ""), (0, "wait=0"), (2, "wait=2"), (30, "wait=30")];
+
+/// What the gateway says for itself where it shows no reading.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Excuse {
+    /// The upstream's limit leaves no room in time.
+    Limited,
+    /// The upstream fails and is left alone.
+    LeftAlone,
+    /// No place among those under way comes free in time.
+    Full,
+    /// There is no connection.
+    Unreachable,
+    /// The connection ended without an answer.
+    Reset,
+    /// Nothing stored will do.
+    NotStored,
+}
+
+impl Excuse {
+    /// That of a reply to `read`, if it is said as it should be: with our own code, RFC 9209's word,
+    /// and when to come back where that is known.
+    pub fn of(read: &Read, reply: &Reply) -> Option<Self> {
+        let rows = [
+            (Self::Limited, 429, "RATE_LIMITED", "http_request_denied"),
+            (Self::LeftAlone, 503, "UPSTREAM_UNAVAILABLE", "destination_unavailable"),
+            (Self::Full, 503, "FULL", "connection_limit_reached"),
+            (Self::Unreachable, 502, "CONNECT_FAILED", "connection_refused"),
+            (Self::Reset, 502, "UPSTREAM_RESET", "connection_terminated"),
+            (Self::NotStored, 504, "NOT_STORED", "http_request_error"),
+        ];
+        let word = reply.field("proxy-status")?.strip_prefix("verifik-gateway; error=")?;
+        let (excuse, status, code, _) = rows.into_iter().find(|(.., own)| *own == word)?;
+        let code =
+            if read.method == "HEAD" { String::new() } else { format!("\"GATEWAY_{code}\"") };
+        let comes_back = reply.field("retry-after").and_then(|secs| secs.parse::<u64>().ok());
+        let passes = matches!(excuse, Self::Limited | Self::LeftAlone | Self::Full);
+        let well_put = reply.status == status && reply.text().contains(&code);
+        (well_put && comes_back.is_some_and(|secs| secs > 0) == passes).then_some(excuse)
     }
 }
 

@@ -36,7 +36,7 @@ const fn other(status: u16, secs: u64, fields: &'static [(&'static str, &'static
 }
 
 const USUAL: [Reading; 2] = [ticket("open", 15, &[]), ticket("closed", 600, &[])];
-const ODD: [Reading; 16] = [
+const ODD: [Reading; 17] = [
     ticket("odd", 40, &[("cache-control", "max-age=40")]),
     ticket("closed", 10, &[("cache-control", "max-age=40"), ("age", "30")]),
     ticket("open", 90, &[("cache-control", "max-age=90"), DATE]),
@@ -53,12 +53,23 @@ const ODD: [Reading; 16] = [
     other(403, 0, &[]),
     other(503, 0, &[]),
     other(429, 0, &[]),
+    other(429, 0, &[("retry-after", "3")]),
 ];
-const DOWN: [Reading; 3] = [other(503, 0, &[]), other(500, 0, &[]), other(429, 0, &[])];
+const DOWN: [Reading; 5] = [
+    other(503, 0, &[]),
+    other(503, 0, &[]),
+    other(503, 0, &[("retry-after", "1")]),
+    other(500, 0, &[]),
+    other(429, 0, &[]),
+];
 const DEAD: [Reading; 2] = [other(401, 0, &[("x-dead", "1")]), other(403, 0, &[("x-dead", "1")])];
 const DATE: (&str, &str) = ("date", "Fri, 15 Jan 2027 08:00:00 GMT");
 const BOTH: &str = "max-age=5, stale-while-revalidate=40, stale-if-error=20";
 const NEITHER: &str = "max-age=5, stale-while-revalidate=0, stale-if-error=0";
+
+/// How many milliseconds an answer takes: fewer than the gateway waits for what it asks only to
+/// find out whether the upstream is back, so that every answer is heard.
+const TAKES: [u64; 8] = [0, 0, 0, 1, 40, 40, 900, 4_500];
 
 /// What a request says that the upstream must not hear.
 pub const ONLY_IF_CACHED: (&str, &str) = ("x-request-id", "only-if-cached");
@@ -74,7 +85,7 @@ impl World {
 
     /// What the upstream does about a request.
     pub fn say(&self, asked: &Message, rng: &mut Rng) -> Say {
-        let pause = Duration::from_millis(rng.choice([0, 0, 0, 1, 40, 40, 900, 7_000]).unwrap());
+        let pause = Duration::from_millis(rng.choice(TAKES).unwrap());
         if asked.field(ONLY_IF_CACHED.0) == Some(ONLY_IF_CACHED.1) {
             self.model().wrongs.push(format!("asked what only the store was to be: {asked:?}"));
         }
@@ -87,6 +98,9 @@ impl World {
         let (id, token) = (id_of(asked), asked.field("authorization").unwrap());
         let mut model = self.model();
         let now = Instant::now();
+        if model.is_hasty(token, id) {
+            model.wrongs.push(format!("asked though told to wait: {asked:?}"));
+        }
         let dead = model.dead_until.get(token).is_some_and(|end| now < *end);
         let down = model.down_until.is_some_and(|end| now < end);
         let mut says = match rng.u8(..4) {
@@ -101,12 +115,13 @@ impl World {
         if let Some(known) = confirmed {
             says = known;
         }
-        let (fails, void) = (rng.u8(..40) == 0, confirmed.is_some() && rng.u8(..8) == 0);
-        let proves = !fails && !void && matches!(says.status, 200 | 404);
-        let (arrives, token) = (now + pause, token.to_owned());
-        let reading = Taken { at: now, arrives, token, says, state, proves, void };
+        let (lost, void) = (rng.u8(..40) == 0, confirmed.is_some() && rng.u8(..8) == 0);
+        let proves = !lost && !void && matches!(says.status, 200 | 404);
+        let (at, arrives) = (now, now + pause);
+        let (token, ticket) = (token.to_owned(), id.to_owned());
+        let reading = Taken { at, arrives, token, ticket, says, state, proves, void, lost };
         model.readings.insert(event, reading.clone());
-        if fails {
+        if lost {
             return Say::RawThenClose(Vec::new());
         }
         if dead {
