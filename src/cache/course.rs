@@ -102,7 +102,8 @@ impl Cache {
 
     /// Asks the upstream for nobody who waits, to find out whether it is back.
     async fn scout(&self, errand: &Errand, crossing: Crossing) {
-        let patience = errand.rules.deadlines.turn;
+        // One whose credential may not ask for long would keep others from finding out.
+        let patience = errand.rules.breaker.penalty;
         let place = match self.queue.ask(errand.credential, Class::Background, None) {
             Asked::Has(place) => place,
             Asked::Waits(mut waiting) => match timeout(patience, waiting.called()).await {
