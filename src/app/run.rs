@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::time::interval;
+use tracing::info;
 use tracing::level_filters::LevelFilter;
 use tracing::warn;
 
@@ -97,10 +98,13 @@ impl Running {
         let Self { address, door, listener, drain, mut signals } = self;
         let tidying = tokio::spawn(tidy(door.clone()));
         let (permits, all) = (door.permits.clone(), settings.listen.max_connections);
+        let queue = door.gateway.cache.queue.clone();
         let serving = tokio::spawn(door.open(listener));
         // Not through the log: whoever starts the gateway waits for this line at any level.
         say(&format!("verifik-gateway: listening on http://{address}"));
         signals.next().await;
+        let (waiting, under_way) = queue.load();
+        info!(waiting, under_way, "asked to end; reads of the upstream that are not done yet");
         let lifecycle = &settings.lifecycle;
         let finish = async {
             drain.send_replace(true);
