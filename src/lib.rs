@@ -79,7 +79,9 @@
 //!   while anybody waits for it.
 //! - A number for `limit.rate` is a ceiling: refused all the same, the gateway learns downward from it.
 //! - The pace after a 429 is 0.95 of what was accepted since the last one, and never less than half of
-//!   what it was; idle time does not count, and who did not have to wait does not make it grow.
+//!   what it was; idle time does not count, and who did not have to wait does not make it grow. It
+//!   grows by steps, but where nothing has been measured (after the first 429, or after a silence) it
+//!   doubles in about five seconds until the next ([`policy::pace`]).
 //! - An open breaker sends one request as a scout in the background for every first penalty, whose
 //!   client has been refused: a penalty of up to 60 s and a first success 2 s after recovery do not
 //!   go together otherwise. Resets, which [`policy::breaker`] does not count, are left to the retry
