@@ -28,7 +28,6 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::sleep;
-use tokio::time::timeout;
 use tracing::info;
 use tracing::warn;
 
@@ -100,18 +99,11 @@ impl Cache {
         Err(Failure::Open(open.retry_in))
     }
 
-    /// Asks the upstream for nobody who waits, to find out whether it is back.
+    /// Asks the upstream for nobody who waits, to find out whether it is back; at once or not at all,
+    /// for in line it would keep others from finding out.
     async fn scout(&self, errand: &Errand, crossing: Crossing) {
-        // One whose credential may not ask for long would keep others from finding out.
-        let patience = errand.rules.breaker.penalty;
-        let place = match self.queue.ask(errand.credential, Class::Background, None) {
-            Asked::Has(place) => place,
-            Asked::Waits(mut waiting) => match timeout(patience, waiting.called()).await {
-                Ok(Some(place)) => place,
-                Ok(None) | Err(_) => return,
-            },
-            Asked::Full => return,
-        };
+        let asked = self.queue.ask(errand.credential, Class::Background, None);
+        let Asked::Has(place) = asked else { return };
         let left = errand.rules.deadlines.total.min(SCOUTING);
         let lane = Course::new(left).lane(errand);
         let mut trip = Trip { lane, place, crossing, health: None, left };

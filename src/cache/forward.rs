@@ -179,14 +179,18 @@ impl Cache {
     }
 }
 
-/// When a job comes back for what could not be asked.
+/// When a job comes back for what could not be asked: soon, for a penalty may end before its time, and
+/// with nobody to ask there would be no scouts.
 pub(crate) fn comes_back_after(landed: &Landed) -> Option<Duration> {
     match landed {
-        Landed::Failed(Failure::Open(pause)) => Some(*pause),
-        Landed::Failed(Failure::Full) => Some(Duration::from_secs(1)),
+        Landed::Failed(Failure::Open(pause)) => Some(SOON.min(*pause)),
+        Landed::Failed(Failure::Full) => Some(SOON),
         _ => None,
     }
 }
+
+/// How long a job stays away.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Every step of a try has its own deadline; this one is for what none of them foresaw. A try may be
 /// two questions, the second without conditions, and there may be several.

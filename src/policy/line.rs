@@ -119,23 +119,26 @@ impl Line {
     }
 
     /// Lets a request through without its having waited, if it may go at once: all who wait, if
-    /// anybody does, wait for the budgets of their own credentials.
+    /// anybody does, wait for the budgets of their own credentials, or for a place that it need not
+    /// wait for.
     pub fn pass(&mut self, credential: Tag, class: Class, now: Timestamp) -> Option<Place> {
-        let seats = self.lanes.seats();
-        let is_next = !seats.is_anyone_ready() && seats.due(now).is_none();
+        let is_next = self.choose().is_none() && self.lanes.seats().due(now).is_none();
         if !is_next || !self.has_place(class) || self.total_ready_at(0) > now {
             return None;
         }
         let lane = self.lanes.of(credential, now);
-        if !lane.is_empty() || lane.budget.ready_at(0, now) > now {
+        if lane.budget.ready_at(0, now) > now {
             return None;
         }
         let ticket = self.ticket();
-        Some(self.send(ticket, credential, class, false, now))
+        let place = self.send(ticket, credential, class, false, now);
+        self.lanes.reseat(credential, now);
+        Some(place)
     }
 
     /// Someone stands in line: for the first time, or again with the ticket that it had. Whether
-    /// there is room; who has been sent before keeps its own.
+    /// there is room, of which a quarter is kept for the interactive class too; who has been sent
+    /// before keeps its own.
     pub fn enter(
         &mut self,
         ticket: Ticket,
@@ -144,7 +147,8 @@ impl Line {
         again: bool,
         now: Timestamp,
     ) -> bool {
-        if self.waiting.len() >= self.terms.max_waiting && !again {
+        let kept = if class == Class::Interactive { 0 } else { self.terms.max_waiting / 4 };
+        if self.waiting.len() >= self.terms.max_waiting - kept && !again {
             return false;
         }
         self.waiting.insert(ticket, (credential, class));
@@ -267,7 +271,7 @@ impl Line {
         let own = lane.budget.ready_at(ahead, now);
         let others = || self.lanes.ahead(credential, class, ahead);
         let budget = match &self.total {
-            Some(total) => own.max(total.ready_at(others())),
+            Some(total) => own.max(total.ready_from(others(), now)),
             None => own,
         };
         let places = now.after(self.wait_for_a_place(class, others));

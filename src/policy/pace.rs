@@ -3,16 +3,16 @@
 //! An upstream with a limit lets its rate through and answers the rest 429. So the share accepted,
 //! times the pace at which we asked, is its rate: after a refusal the pace is cut to 0.95 × that,
 //! but never by more than half at once. From there it grows by a small step with each success until
-//! the next refusal. Requests are counted in *pace time*, each as the part of a second that it
-//! takes at the pace at which it went: an idle night says nothing for a rate, nor against it.
+//! the next refusal. Time is *pace time*: of each request the part of a second that it takes at the
+//! pace at which it went. So an idle night says nothing for a rate, nor against it.
 //!
 //! Four things keep that from going wrong:
 //! - Answers to requests sent before a cut took hold never cut again. They only count.
+//! - What was counted at a slower pace counts half each time the pace has grown by 7 %, so that a
+//!   climb from far below is not taken for the upstream's rate.
 //! - A refusal with nothing accepted since the last one measures nothing. The pace is halved until
-//!   something is accepted again: a quota for a minute may be used up in ten seconds. It then
+//!   something is accepted again, as when a quota for a minute is used up in ten seconds. It then
 //!   returns to what was accepted on average, over the time before that silence and in it.
-//! - What was counted at a slower pace counts half each time the pace has grown by a tenth, so that
-//!   a climb from far below is not taken for the upstream's rate.
 //! - The step doubles when nothing is refused for long: the limit may have been raised.
 
 use crate::base::time::Timestamp;
@@ -30,10 +30,16 @@ const ENOUGH: f64 = 20.0;
 const FINE_STEP: f64 = 1.0 / 10_000.0;
 /// The step where it was not.
 const COARSE_STEP: f64 = 1.0 / 500.0;
-/// Successes after which the step doubles.
-const PATIENCE: u32 = 1_000;
-/// Successes after which it doubles again, and again.
-const IMPATIENCE: u32 = 250;
+/// The step doubles after so many successes, or after a period if that is over sooner ...
+const PATIENCE: f64 = 2_000.0;
+/// ... and again each time that this part of that has passed.
+const IMPATIENCE: f64 = 0.25;
+/// A refusal is to be expected in each period of pace time, in seconds: this, or as long as a quota
+/// seems to be for, up to an hour.
+const PERIOD: f64 = 250.0;
+const LONGEST_PERIOD: f64 = 3_600.0;
+/// If there was none in so many periods, what was learnt is doubted, and growth is fast.
+const DOUBT: f64 = 5.0;
 /// Fast growth doubles the pace in so many seconds ...
 const DOUBLES_IN: f64 = 5.0;
 /// ... but no success multiplies it by less than this, nor by more than 2.
@@ -41,11 +47,8 @@ const LEAST_FACTOR: f64 = 1.03;
 /// In fast growth the success of a request sent at one pace is no proof for another that is more
 /// than so many times faster: if answers take long, very many more are under way.
 const REACH: f64 = 1.25;
-/// So many times the pace time before a silence and in it must pass without a refusal until what
-/// was learnt from it is doubted: it was no limit then, or that is gone.
-const DOUBT: f64 = 2.0;
 /// What was counted counts half when the pace has grown by this factor.
-const FORGETTING: f64 = 1.1;
+const FORGETTING: f64 = 1.07;
 
 /// A rate, and what is known about it.
 #[derive(Clone, Debug)]
@@ -61,10 +64,12 @@ pub struct Pace {
     recent_from: f64,
     /// Answers since the last silence ended, those in the present one included.
     cycle: Tally,
-    /// The rate when the present silence began.
-    silence: Option<f64>,
-    /// The pace time in `cycle` after which what was learnt from the last silence is doubted.
-    doubted_after: f64,
+    /// The rate when nothing was accepted any more, if that is so.
+    silent_since: Option<f64>,
+    /// The pace time since the last refusal, in seconds, of those who waited for it.
+    calm: f64,
+    /// In seconds.
+    period: f64,
     /// Whether it was ever refused.
     learnt: bool,
 }
@@ -77,8 +82,8 @@ enum Growth {
     /// Adds a step.
     Steady {
         step: f64,
-        /// Successes until it doubles.
-        patience: u32,
+        /// What is left of the patience, from 1 to 0.
+        patience: f64,
     },
 }
 
@@ -86,6 +91,7 @@ enum Growth {
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     accepted: f64,
+    heard: f64,
     /// Pace time of the accepted and the refused.
     seconds: f64,
 }
@@ -96,12 +102,13 @@ impl Pace {
         Self {
             rate,
             ceiling: rate,
-            growth: Growth::steady(0.0),
+            growth: Growth::Steady { step: 0.0, patience: 1.0 },
             recent: Tally::default(),
             recent_from: rate,
             cycle: Tally::default(),
-            silence: None,
-            doubted_after: f64::INFINITY,
+            silent_since: None,
+            calm: 0.0,
+            period: PERIOD,
             learnt: false,
         }
     }
@@ -113,7 +120,7 @@ impl Pace {
         Self {
             ceiling: FASTEST,
             growth: Growth::Fast,
-            cycle: Tally { accepted, seconds: 1.0 },
+            cycle: Tally { accepted, heard: accepted, seconds: 1.0 },
             learnt: true,
             ..Self::given(rate)
         }
@@ -132,8 +139,8 @@ impl Pace {
     /// A request that was sent at the pace `sent_at`, since the last cut, was accepted. `waited`:
     /// for the pace; only then does its success speak for a faster one.
     pub fn accept(&mut self, sent_at: f64, waited: bool) {
-        if let Some(began_at) = self.silence.take() {
-            self.end_silence(began_at);
+        if let Some(rate) = self.silent_since.take() {
+            self.end_silence(rate);
         }
         self.count(sent_at, true);
         if waited {
@@ -144,16 +151,18 @@ impl Pace {
     /// A request that was sent at the pace `sent_at`, since the last cut, was refused.
     pub fn refuse(&mut self, sent_at: f64) {
         self.count(sent_at, false);
-        let measured = self.recent.measure().max(self.rate / 2.0);
-        let rate = measured.max(SLOWEST).min(self.rate);
+        let is_measured = self.recent.accepted >= ENOUGH;
+        let recent = self.recent;
+        let pace = if is_measured { recent.pace_towards(self.rate) } else { recent.pace() };
+        let rate = (CAUTION * recent.share() * pace).max(self.rate / 2.0);
+        let rate = rate.max(SLOWEST).min(self.rate);
         if self.recent.accepted > 0.0 {
-            let part = if self.recent.accepted < ENOUGH { COARSE_STEP } else { FINE_STEP };
-            self.growth = Growth::steady(part * rate);
-            self.silence = None;
-            self.doubted_after = f64::INFINITY;
+            self.growth = if is_measured { Growth::fine(rate) } else { Growth::coarse(rate) };
+            self.silent_since = None;
         } else {
-            self.silence = self.silence.or(Some(self.rate));
+            self.silent_since = self.silent_since.or(Some(self.rate));
         }
+        self.calm = 0.0;
         self.rate = rate;
         self.recent = Tally::default();
         self.recent_from = rate;
@@ -170,22 +179,25 @@ impl Pace {
         self.cycle.count(sent_at, accepted);
     }
 
-    /// Back to what was accepted on average, over the time before the silence and in it.
+    /// Back to what was accepted on average, over the time before the silence and in it; but not
+    /// beyond the rate at which it began.
     fn end_silence(&mut self, began_at: f64) {
         self.growth = Growth::Fast;
         if self.cycle.accepted >= ENOUGH {
-            self.rate = self.cycle.measure().min(began_at).max(self.rate);
+            let accepted = CAUTION * self.cycle.accepted / self.cycle.seconds;
+            self.rate = accepted.min(began_at).max(self.rate);
             self.recent_from = self.rate;
-            self.growth = Growth::steady(COARSE_STEP * self.rate);
+            self.growth = Growth::coarse(self.rate);
         }
-        self.doubted_after = DOUBT * self.cycle.seconds;
+        self.period = self.cycle.seconds.clamp(PERIOD, LONGEST_PERIOD);
         self.cycle = Tally::default();
     }
 
     fn grow(&mut self, sent_at: f64) {
-        if self.cycle.seconds > self.doubted_after {
+        self.calm += sent_at.recip();
+        if self.calm > DOUBT * self.period {
             self.growth = Growth::Fast;
-            self.doubted_after = f64::INFINITY;
+            self.period = PERIOD;
         }
         let grown = match &mut self.growth {
             Growth::Fast => {
@@ -193,8 +205,8 @@ impl Pace {
                 (self.rate * factor).min(sent_at * factor.max(REACH))
             }
             Growth::Steady { step, patience } => {
-                *patience = patience.saturating_sub(1);
-                if *patience == 0 {
+                *patience -= PATIENCE.recip().max(sent_at.recip() / self.period);
+                if *patience <= 0.0 {
                     (*step, *patience) = (*step * 2.0, IMPATIENCE);
                 }
                 self.rate + *step
@@ -209,24 +221,41 @@ impl Pace {
 }
 
 impl Growth {
-    const fn steady(step: f64) -> Self {
-        Self::Steady { step, patience: PATIENCE }
+    fn fine(rate: f64) -> Self {
+        Self::Steady { step: FINE_STEP * rate, patience: 1.0 }
+    }
+
+    fn coarse(rate: f64) -> Self {
+        Self::Steady { step: COARSE_STEP * rate, patience: IMPATIENCE }
     }
 }
 
 impl Tally {
     fn count(&mut self, sent_at: f64, accepted: bool) {
         self.seconds += sent_at.recip();
+        self.heard += 1.0;
         self.accepted += if accepted { 1.0 } else { 0.0 };
     }
 
-    /// A little less than the upstream's rate.
-    fn measure(self) -> f64 {
-        CAUTION * self.accepted / self.seconds
+    /// Of all heard of, how many were accepted.
+    fn share(self) -> f64 {
+        self.accepted / self.heard
+    }
+
+    /// At which they went, on average.
+    fn pace(self) -> f64 {
+        self.heard / self.seconds
+    }
+
+    /// Half-way between that and the `last` one. An upstream that allows a burst has refused the
+    /// first of these, and one that allows none the other.
+    fn pace_towards(self, last: f64) -> f64 {
+        f64::midpoint(self.pace(), last)
     }
 
     fn halved(self) -> Self {
-        Self { accepted: self.accepted / 2.0, seconds: self.seconds / 2.0 }
+        let Self { accepted, heard, seconds } = self;
+        Self { accepted: accepted / 2.0, heard: heard / 2.0, seconds: seconds / 2.0 }
     }
 }
 
@@ -314,7 +343,8 @@ mod tests {
             pace.overhear(100.0, nth % 5 < 3);
         }
         assert_near(pace.rate(), rate, "overheard");
-        assert_near(refused(pace).rate(), 57.0 * 100.0 / 101.0, "three of five, counted");
+        // At half-way between the pace at which those went and the present one.
+        assert_near(refused(pace).rate(), 54.98, "three of five, counted");
     }
 
     #[test]
@@ -338,12 +368,11 @@ mod tests {
 
     #[test]
     fn the_step_is_small_where_the_rate_was_measured_and_doubles_in_time() {
-        // accepted before the cut to 9.5 or so, successes after it, and by what part they add
-        let rows =
-            [(19, 500, 1.0), (1_000, 500, 0.05), (1_000, 1_000, 0.1001), (1_000, 1_250, 0.1502)];
+        // accepted before the cut from 10, successes after it, and by what part they add
+        let rows = [(19, 400, 0.8), (999, 1_000, 0.1), (999, 2_000, 0.2001), (999, 2_500, 0.3002)];
         for (accepted, successes, part) in rows {
             let mut pace = Pace::found(10.0 / CAUTION);
-            pace.growth = Growth::steady(0.0);
+            pace.growth = Growth::Steady { step: 0.0, patience: 1.0 };
             succeed(&mut pace, accepted);
             let mut pace = refused(pace);
             let cut = pace.rate();
@@ -385,22 +414,24 @@ mod tests {
         assert_near(pace.rate(), expected, "a hundred in all that time, and a step");
         let before = pace.rate();
         succeed(&mut pace, 10);
-        assert!(pace.rate() < before * 1.03, "slowly, from there");
+        assert!(pace.rate() < before * 1.05, "slowly, from there");
     }
 
     #[test]
-    fn what_was_learnt_from_a_silence_is_doubted_when_nothing_more_is_refused() {
+    fn what_was_learnt_from_a_long_silence_is_given_up_when_nothing_more_is_refused() {
         let mut pace = Pace::given(10.0);
         succeed(&mut pace, 30);
-        for _ in 0..15 {
+        for _ in 0..70 {
             pace = refused(pace);
         }
+        succeed(&mut pace, 1);
+        assert!(pace.rate() < 0.02, "thirty in an hour: {}", pace.rate());
         let mut seconds = 0.0;
         while pace.rate() < 9.0 {
             seconds += pace.rate().recip();
             succeed(&mut pace, 1);
         }
-        assert!(seconds < 2.5 * 400.0, "{seconds} s");
+        assert!(seconds < 7_200.0, "{seconds} s");
     }
 
     #[test]

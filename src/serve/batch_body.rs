@@ -10,9 +10,14 @@ use hyper::body::Incoming;
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// How many times longer than it may be silent a client may take in all: it holds the place of a call.
+const IN_ALL: u32 = 6;
+
 /// Reads the ids, at most `most`. `patience`: how long the client may be silent.
 pub async fn ids(body: Incoming, most: usize, patience: Duration) -> Result<Vec<String>, Refusal> {
-    let body = whole(body, listing::longest(most), patience).await?;
+    let body = whole(body, listing::longest(most), patience);
+    let body = timeout(patience.saturating_mul(IN_ALL), body).await;
+    let body = body.unwrap_or(Err(Refusal::BatchBroken))?;
     listing::ids(&body, most).map_err(Refusal::BatchBody)
 }
 

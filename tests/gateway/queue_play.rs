@@ -150,12 +150,13 @@ impl Play {
 
     fn asks(&mut self, who: usize, class: Class) {
         if let Some(place) = self.line.pass(credential(who), class, self.now) {
-            let alike = self.waiting.values().any(|(other, _)| *other == who);
+            let alike = self.waiting.values().any(|waits| waits.0 == who && waits.1 <= class);
             assert!(!alike, "somebody with the same credential was there before");
             return self.goes(who, place);
         }
         let ticket = self.line.ticket();
-        let is_full = self.waiting.len() >= self.terms.max_waiting;
+        let kept = if class == Class::Interactive { 0 } else { self.terms.max_waiting / 4 };
+        let is_full = self.waiting.len() >= self.terms.max_waiting - kept;
         let enters = self.line.enter(ticket, credential(who), class, false, self.now);
         assert_eq!(enters, !is_full);
         if enters {
