@@ -90,7 +90,7 @@ async fn run(
         caller: Caller { gateway: gateway.authority.clone(), path: gateway.path.clone(), token },
         left: left.into(),
         at_once: AT_ONCE.min(loaded.settings.batch.max_ids),
-        keeper,
+        keeper: keeper.clone(),
         board: Arc::clone(&board),
         failures: Failures::default(),
     };
@@ -98,7 +98,10 @@ async fn run(
     let stop = tokio::select! {
         stop = job.work() => stop,
         () = signals.next() => Stop::Interrupted,
+        // Only on an error, which `close` then tells.
+        () = keeper.closed() => Stop::AllAsked,
     };
+    drop(keeper);
     let failures = job.finish();
     let stop = tokio::select! {
         written = close(keeping, gateway, errand.destination()) => written.err().unwrap_or(stop),

@@ -56,6 +56,7 @@ impl Job<'_> {
             let mut round = Round::begin(&mut self.left, self.at_once);
             let heard = self.call(&mut round).await;
             round.put_back(&mut self.left);
+            reached |= !matches!(heard, Err(Broken::Unreachable(_)));
             let why = match heard {
                 Ok(Last { stopped: Some(word), .. }) => return stopped(&word),
                 Ok(_) if round.fruitful && round.is_complete() => {
@@ -73,7 +74,6 @@ impl Job<'_> {
                 Err(Broken::Unreachable(why)) if !reached => return Stop::NoAnswer(why),
                 Err(Broken::Unreachable(why) | Broken::Cut(why)) => why,
             };
-            reached = true;
             match patience.pause(round.fruitful) {
                 _ if self.left.is_empty() => {}
                 Some(pause) => sleep(pause).await,

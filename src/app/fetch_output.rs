@@ -2,6 +2,7 @@
 
 use crate::app::ending::Ending;
 use crate::app::fetch_arguments::Destination;
+use crate::app::fetch_keep::LineFile;
 use crate::app::fetch_keep::Output;
 use crate::app::fetch_lines::Lines;
 use crate::app::fetch_resume::Rest;
@@ -43,9 +44,7 @@ pub fn open(
 ) -> Result<Output, Ending> {
     let (path, opened) = match destination {
         Destination::Stdout => return Ok(Output::Stdout(BufWriter::new(io::stdout()))),
-        Destination::File(path) => {
-            (path, lines(path, resume, rest).map(|file| Output::File(BufWriter::new(file))))
-        }
+        Destination::File(path) => (path, lines(path, resume, rest).map(Output::File)),
         Destination::Directory(path) => (path, directory(path, resume, rest)),
     };
     opened.map_err(|fault| fault.ending(path))
@@ -58,7 +57,7 @@ fn directory(path: &Path, resume: bool, rest: &mut Rest<'_>) -> Result<Output, F
     if !resume && fs::read_dir(path)?.any(counts) {
         return Err(Fault::NotEmpty);
     }
-    let missing = BufWriter::new(lines(&path.join(NOT_FOUND), resume, rest)?);
+    let missing = lines(&path.join(NOT_FOUND), resume, rest)?;
     if resume {
         // A file of no length is what a machine that lost its power may leave.
         let is_whole = |file: fs::Metadata| file.is_file() && file.len() > 0;
@@ -68,8 +67,9 @@ fn directory(path: &Path, resume: bool, rest: &mut Rest<'_>) -> Result<Output, F
 }
 
 /// A file of lines, to be appended to.
-fn lines(path: &Path, resume: bool, rest: &mut Rest<'_>) -> Result<File, Fault> {
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+fn lines(path: &Path, resume: bool, rest: &mut Rest<'_>) -> Result<LineFile, Fault> {
+    // Not to be read from: a pipe that we could read from ourselves would never break.
+    let file = OpenOptions::new().append(true).create(true).open(path)?;
     // A file system that has no locks is no reason not to go on.
     if let Err(TryLockError::WouldBlock) = file.try_lock() {
         return Err(Fault::Locked);
@@ -78,10 +78,10 @@ fn lines(path: &Path, resume: bool, rest: &mut Rest<'_>) -> Result<File, Fault> 
         if !resume {
             return Err(Fault::NotEmpty);
         }
-        let whole = take_in(&mut file, rest)?;
+        let whole = take_in(&mut File::open(path)?, rest)?;
         file.set_len(whole)?;
     }
-    Ok(file)
+    Ok(LineFile::new(file))
 }
 
 /// Reads every line, and says up to where they are whole.

@@ -14,6 +14,7 @@ use crate::fetch_scripted::line;
 use crate::fetch_scripted::ticket;
 use std::fs;
 use std::net::TcpListener;
+use std::time::Duration;
 
 #[test]
 fn answers_come_as_lines_in_their_order_and_failures_are_told() {
@@ -101,6 +102,16 @@ fn what_a_call_that_broke_off_has_left_is_asked_for_again() {
         assert_eq!(gateway.asked(), [&["a", "b", "c", "d"], rest, rest, rest], "{length}");
         assert!(ran.told.contains(", 4 upstream calls, "), "{length}: {}", ran.told);
     }
+}
+
+/// It takes one id at a time, and is not there for a moment after its first answer.
+#[test]
+fn a_gateway_that_is_started_anew_between_two_calls_is_waited_for() {
+    let gateway = Scripted::with_a_gap(Duration::from_millis(400), |_, ids| Say::all(ids));
+    let file = place("anew").join("gateway.toml");
+    fs::write(&file, "[batch]\nmax_ids = 1\n").unwrap();
+    let ran = gateway.fetch("a\nb\nc", &["--config", file.to_str().unwrap()]).ended();
+    assert_eq!((ran.code, ids_in(&ran.said)), (0, "a b c".into()), "{}", ran.told);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What `fetch` keeps, and how it goes on with it after it was ended in whatever way.
 
+use crate::fetch_run::TOKEN;
+use crate::fetch_run::fetch_cramped;
 use crate::fetch_run::place;
 use crate::fetch_run::wait_until;
 use crate::fetch_scripted::Say;
@@ -10,7 +12,9 @@ use crate::fetch_scripted::not_found;
 use crate::fetch_scripted::ticket;
 use std::collections::BTreeSet;
 use std::fs;
+use std::fs::File;
 use std::io::Read;
+use std::process::Command;
 
 #[test]
 fn a_file_is_gone_on_with_where_it_was_torn() {
@@ -143,4 +147,37 @@ fn what_cannot_be_written_ends_the_run() {
     let ran = run.ended();
     assert_eq!(ran.code, 1, "{}", ran.told);
     assert!(ran.told.contains("\nstandard output: Broken pipe"), "{}", ran.told);
+}
+
+/// As with `--output >(head -1)`: a pipe that the run could itself read from would never break.
+#[test]
+fn a_pipe_that_nobody_reads_any_more_ends_the_run() {
+    let gateway = Scripted::open(|_, ids| {
+        let body = format!(r#"{{"data":{{"_id":"a","x":"{}"}}}}"#, "x".repeat(1 << 20));
+        Say::Hold(vec![line(0, &ids[0], 200, "hit", &body), not_found(1, &ids[1])])
+    });
+    let pipe = place("pipe").join("tickets").to_str().unwrap().to_owned();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let run = gateway.fetch("a\nb\nc", &["--output", &pipe]);
+    File::open(&pipe).unwrap().read_exact(&mut [0; 1]).unwrap();
+    let ran = run.ended();
+    assert_eq!(ran.code, 1, "{}", ran.told);
+    assert!(ran.told.contains("tickets: Broken pipe"), "{}", ran.told);
+}
+
+#[test]
+fn a_disk_that_is_full_leaves_whole_lines() {
+    let gateway = Scripted::open(|_, ids| Say::all(ids));
+    let file = place("cramped").join("tickets.ndjson").to_str().unwrap().to_owned();
+    let list = (0..100).map(|number| format!("t{number}")).collect::<Vec<_>>().join("\n");
+    let url = gateway.url();
+    let arguments = ["-", "--gateway", &url, "--output", &file];
+    let ran = fetch_cramped(&list, &arguments, Some(TOKEN)).ended();
+    assert_eq!(ran.code, 1, "{}", ran.told);
+    assert!(ran.told.contains("tickets.ndjson: File too large"), "{}", ran.told);
+    let kept = fs::read_to_string(&file).unwrap();
+    assert!(kept.ends_with("}}}\n"), "{kept}");
+    let ran = gateway.fetch(&list, &["--output", &file, "--resume"]).ended();
+    assert_eq!(ran.code, 0, "{}", ran.told);
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 100);
 }

@@ -13,6 +13,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread;
+use std::time::Duration;
 
 /// What the scripted gateway does about a call.
 pub enum Say {
@@ -89,13 +90,26 @@ struct Heard {
 
 impl Scripted {
     pub fn open(say: impl Fn(usize, &[String]) -> Say + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::with_a_gap(Duration::ZERO, say)
+    }
+
+    /// Nobody listens for this long after the first call.
+    pub fn with_a_gap(
+        gap: Duration,
+        say: impl Fn(usize, &[String]) -> Say + Send + 'static,
+    ) -> Self {
+        let mut listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let heard = Arc::<Mutex<Heard>>::default();
         let shared = Arc::clone(&heard);
         thread::spawn(move || {
-            for (call, socket) in listener.incoming().enumerate() {
-                let (mut socket, ids) = hear(socket.unwrap(), &shared);
+            for call in 0.. {
+                if call == 1 && !gap.is_zero() {
+                    drop(listener);
+                    thread::sleep(gap);
+                    listener = TcpListener::bind(address).unwrap();
+                }
+                let (mut socket, ids) = hear(listener.accept().unwrap().0, &shared);
                 let said = say(call, &ids);
                 // A client may have seen enough before it has heard all.
                 let _ = match &said {
