@@ -32,6 +32,7 @@ use http::HeaderValue;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io;
+use std::io::IsTerminal;
 use std::sync::Arc;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
@@ -84,6 +85,7 @@ async fn run(
         Some(url) => Gateway::elsewhere(url, &loaded.settings),
         None => Gateway::embedded(loaded).await?,
     };
+    let budget = gateway.budget(token.expose());
     let (keeper, kept) = mpsc::channel(KEPT_AHEAD);
     let keeping = spawn_blocking(move || keep(output, kept));
     let mut job = Job {
@@ -94,7 +96,10 @@ async fn run(
         board: Arc::clone(&board),
         failures: Failures::default(),
     };
-    let (began, progress) = (clock.now(), Progress::show(Arc::clone(&board), clock.clone()));
+    // A bar and answers on one screen would write over each other.
+    let alone = errand.destination() != Destination::Stdout || !io::stdout().is_terminal();
+    let progress = Progress::show(Arc::clone(&board), budget, alone, clock.clone());
+    let began = clock.now();
     let stop = tokio::select! {
         stop = job.work() => stop,
         () = signals.next() => Stop::Interrupted,

@@ -126,6 +126,12 @@ impl Caller {
         if head.status == StatusCode::OK && is_lines {
             return Ok(body);
         }
+        if matches!(head.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
+            let (path, maybe) = (&self.path, "its batch.path may be another, or none");
+            return Err(Broken::Refused(
+                self.told(format_args!("takes no batches at {path} ({maybe})")),
+            ));
+        }
         let (status, words) = (head.status.as_u16(), Words::read(body).await);
         let told = self.told(format_args!("answered {status}{}", words.unwrap_or_default()));
         // What is beyond 499 is the server's affair (RFC 9110 section 15.6), and may pass.

@@ -12,6 +12,7 @@ use crate::settings::model::Settings;
 use crate::settings::model::UpstreamUrl;
 use crate::settings::tree::DEFAULT;
 use crate::settings::tree::place;
+use http::HeaderValue;
 use http::uri::Authority;
 use std::io;
 use std::net::Ipv4Addr;
@@ -39,6 +40,8 @@ pub struct Gateway {
 struct Embedded {
     door: Door,
     drain: watch::Sender<bool>,
+    /// `limit.total_rate`.
+    total_rate: Option<f64>,
     /// `listen.max_connections`, and so how many permits the door has.
     connections: usize,
     /// `lifecycle.drain_timeout`.
@@ -74,14 +77,34 @@ impl Gateway {
         tasks.spawn(log.dropped().tell());
         tasks.spawn(tidy(door.clone()));
         tasks.spawn(door.clone().open(listener));
-        let (connections, patience) =
-            (settings.listen.max_connections, settings.lifecycle.drain_timeout);
-        let embedded = Embedded { door, drain, connections, patience, _log: log, _tasks: tasks };
+        let embedded = Embedded {
+            door,
+            drain,
+            total_rate: settings.limit.total_rate,
+            connections: settings.listen.max_connections,
+            patience: settings.lifecycle.drain_timeout,
+            _log: log,
+            _tasks: tasks,
+        };
         Ok(Self {
             authority: address.parse().map_err(|_| format!("{address} is no authority"))?,
             path: batch_path(&settings).to_owned(),
             embedded: Some(embedded),
         })
+    }
+
+    /// How many calls a second the upstream is asked at most for this token; `None` while it is not
+    /// paced, or where that is another process's affair.
+    pub fn budget(&self, token: &HeaderValue) -> impl Fn() -> Option<f64> + Send + use<> {
+        let paced = self.embedded.as_ref().map(|Embedded { door, total_rate, .. }| {
+            let cache = &door.gateway.cache;
+            let credential = cache.keys.credential(token.as_bytes()).tag();
+            (cache.queue.clone(), credential, *total_rate)
+        });
+        move || {
+            let (queue, credential, total) = paced.as_ref()?;
+            queue.rate(*credential).into_iter().chain(*total).reduce(f64::min)
+        }
     }
 
     /// Takes leave: one of its own is drained.

@@ -22,6 +22,8 @@ use std::path::Path;
 enum Fault {
     /// There is something, and `--resume` was not said.
     NotEmpty,
+    /// A directory is wanted, and this is a file.
+    NoDirectory,
     /// A line of the file is none of ours.
     Foreign { line: u64 },
     /// Another run writes to it.
@@ -51,7 +53,10 @@ pub fn open(
 }
 
 fn directory(path: &Path, resume: bool, rest: &mut Rest<'_>) -> Result<Output, Fault> {
-    fs::create_dir_all(path)?;
+    if let Err(error) = fs::create_dir_all(path) {
+        // "File exists" would be true, and no help.
+        return Err(if path.is_file() { Fault::NoDirectory } else { Fault::Io(error) });
+    }
     // The list of what does not exist may be there, if a run had nothing to put on it.
     let counts = |entry: io::Result<DirEntry>| entry.map_or(true, |e| e.file_name() != NOT_FOUND);
     if !resume && fs::read_dir(path)?.any(counts) {
@@ -122,9 +127,8 @@ impl Fault {
                 format!("cannot be gone on with: line {line} is none that fetch has written")
             }
             Self::Locked => "is being written to by another run".to_owned(),
-            Self::Io(error) => {
-                return Ending::Failed(format!("verifik-gateway: {name}: {error}\n"));
-            }
+            Self::NoDirectory => "is a file; --dir wants a directory".to_owned(),
+            Self::Io(error) => format!("cannot be written to: {error}"),
         };
         Ending::Misused(format!("verifik-gateway: {name} {wrong}\n"))
     }

@@ -32,13 +32,21 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to tell what stands on the board.
-    pub fn show(board: Arc<Board>, clock: Clock) -> Self {
+    /// Begins to tell what stands on the board. `budget`: how many calls a second the upstream is
+    /// asked at most at the moment. `alone`: nothing else is written to the terminal meanwhile.
+    pub fn show(
+        board: Arc<Board>,
+        budget: impl Fn() -> Option<f64> + Send + 'static,
+        alone: bool,
+        clock: Clock,
+    ) -> Self {
         let (stop, stopped) = mpsc::channel();
         let (ending, ended) = mpsc::channel();
         // Without a thread nothing is told, which is no reason not to go on.
         let _ = thread::Builder::new().name("progress".to_owned()).spawn(move || {
-            tell(&board, &clock, &stopped);
+            let sight = Sight::fitting(board.tally().asked, alone);
+            tell(&sight, &board, budget, &clock, &stopped);
+            sight.clear();
             drop::<Sender<Infallible>>(ending);
         });
         Self { stop: Some(stop), ended }
@@ -53,16 +61,20 @@ impl Drop for Progress {
     }
 }
 
-fn tell(board: &Board, clock: &Clock, stopped: &Receiver<Infallible>) {
-    let sight = Sight::fitting(board.tally().asked);
+fn tell(
+    sight: &Sight,
+    board: &Board,
+    budget: impl Fn() -> Option<f64>,
+    clock: &Clock,
+    stopped: &Receiver<Infallible>,
+) {
     let mut pace = Pace::default();
     pace.see(&board.tally(), clock.now());
     while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(sight.every()) {
         let tally = board.tally();
         pace.see(&tally, clock.now());
-        sight.draw(&tally, pace.words(&tally));
+        sight.draw(&tally, pace.words(&tally, budget()));
     }
-    sight.clear();
 }
 
 /// How it is shown.
@@ -73,10 +85,10 @@ enum Sight {
 
 impl Sight {
     /// A bar where it can be drawn.
-    fn fitting(asked: u64) -> Self {
+    fn fitting(asked: u64, alone: bool) -> Self {
         let style = ProgressStyle::with_template("{bar:12} {pos}/{len} {wide_msg}");
         match style {
-            Ok(style) if io::stderr().is_terminal() => {
+            Ok(style) if alone && io::stderr().is_terminal() => {
                 let bar = ProgressBar::with_draw_target(Some(asked), ProgressDrawTarget::stderr());
                 Self::Bar(bar.with_style(style))
             }

@@ -203,6 +203,11 @@ impl<K: Eq + Hash, V> Waiters<K, V> {
         });
     }
 
+    /// Whether somebody waits besides the one for whom it was begun, be it nobody in particular.
+    pub fn are_several(&self) -> bool {
+        self.flight.announce.receiver_count() > 1
+    }
+
     /// From here on it is not done for nobody in particular any more: it ends with those who wait.
     pub fn for_somebody_only(&mut self) {
         self.anybody = None;

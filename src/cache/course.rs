@@ -56,7 +56,8 @@ impl Cache {
             waiters.sent();
             course.ticket = Some(place.ticket());
             let landed = self.travel(&errand, sharing, place, &mut course).await;
-            match self.after(&errand, wish, &landed, &mut course) {
+            let of_others = wish.class == Class::Background && waiters.are_several();
+            match self.after(&errand, of_others, &landed, &mut course) {
                 Next::Land => break landed,
                 Next::BackInLine => course.so_far = Some((landed, self.clock.now())),
                 Next::Again(pause) => {
@@ -197,15 +198,22 @@ impl Cache {
         seen.sight().and_then(stand_in).is_some()
     }
 
-    /// What becomes of a forward after a try.
-    fn after(&self, errand: &Errand, wish: Wish, landed: &Landed, course: &mut Course) -> Next {
+    /// What becomes of a forward after a try. `of_others`: it was begun in the background, and somebody
+    /// has come to wait for it.
+    fn after(
+        &self,
+        errand: &Errand,
+        of_others: bool,
+        landed: &Landed,
+        course: &mut Course,
+    ) -> Next {
         let now = self.clock.now();
         let shortfall = trip::shortfall(landed);
         if !errand.retry || errand.request.is_head() || matches!(shortfall, Shortfall::None) {
             return Next::Land;
         }
-        // Who is given something stored need not wait for better.
-        if self.could_stand_in(errand) {
+        // Who is given something stored need not wait for better. Others may want better.
+        if !of_others && self.could_stand_in(errand) {
             return Next::Land;
         }
         match shortfall {
@@ -217,9 +225,7 @@ impl Cache {
                     "the upstream has called a request one too many"
                 );
                 let paced = paced.is_some();
-                let waited_for = wish.class != Class::Background;
-                let goes = paced && waited_for && course.goes_back();
-                if goes { Next::BackInLine } else { Next::Land }
+                if paced && course.goes_back() { Next::BackInLine } else { Next::Land }
             }
             Shortfall::Trouble(trouble) => {
                 course.tries += 1;

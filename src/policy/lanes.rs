@@ -70,21 +70,22 @@ impl Lanes {
     /// How many of all go before someone of `class` of `credential` who has `ahead` others of its
     /// own before it, as if nothing but their turns held them up.
     pub fn ahead(&self, credential: Tag, class: Class, ahead: u64) -> u64 {
-        let others = self.seats.all();
-        let others = others.iter().filter(|tag| **tag != credential);
-        let others = others.filter_map(|tag| self.known.get(tag));
+        let others = self.seats.all().filter(|tag| *tag != credential);
+        let others = others.filter_map(|tag| self.known.get(&tag));
         let others = others.map(|lane| lane.ahead_of_another(class, ahead));
         others.fold(ahead, u64::saturating_add)
     }
 
-    /// Forgets what costs nothing to forget, and if that is not half of all, those used longest ago.
+    /// Forgets what costs nothing to forget, and if that is not half of all, first those that are not
+    /// paced, so that who makes up credentials displaces no pace that was learnt; of these and those
+    /// the ones used longest ago.
     fn forget(&mut self, now: Timestamp) {
         self.known.retain(|_, lane| !lane.can_be_forgotten(now));
         let surplus = self.known.len().saturating_sub(AT_MOST / 2);
         if surplus > 0 {
             let unused = self.known.iter().filter(|(_, lane)| lane.is_unused());
-            let mut unused: Vec<_> =
-                unused.map(|(tag, lane)| (lane.budget.last_used(), *tag)).collect();
+            let worth = |lane: &Lane| (lane.budget.rate().is_some(), lane.budget.last_used());
+            let mut unused: Vec<_> = unused.map(|(tag, lane)| (worth(lane), *tag)).collect();
             unused.sort_unstable();
             for (_, tag) in unused.iter().take(surplus) {
                 self.known.remove(tag);

@@ -284,7 +284,7 @@ impl Line {
         if self.has_place(class) {
             return Duration::ZERO;
         }
-        let places = u32::try_from(self.terms.places.max(1)).unwrap_or(u32::MAX);
+        let places = u32::try_from(self.places_of(class).max(1)).unwrap_or(u32::MAX);
         let ahead = u32::try_from(others().saturating_add(1)).unwrap_or(u32::MAX);
         // Nothing is known before the first has given its place back.
         self.held.unwrap_or_default().saturating_mul(ahead) / places
@@ -299,10 +299,15 @@ impl Line {
         due.or_else(|| first(Class::Interactive)).or(batch).or_else(background)
     }
 
+    /// How many places a class may have.
+    fn places_of(&self, class: Class) -> usize {
+        let kept = if class == Class::Interactive { 0 } else { self.terms.places / 4 };
+        self.terms.places - kept
+    }
+
     fn has_place(&self, class: Class) -> bool {
-        let kept = self.terms.places / 4;
         let left = self.under_way < self.terms.places;
-        left && (class == Class::Interactive || self.others_under_way < self.terms.places - kept)
+        left && (class == Class::Interactive || self.others_under_way < self.places_of(class))
     }
 
     fn total_ready_at(&self, ahead: u64) -> Timestamp {

@@ -86,11 +86,12 @@ impl Seats {
     }
 
     /// All for whom somebody waits.
-    pub fn all(&self) -> BTreeSet<Tag> {
-        let ready = self.interactive.iter().chain(&self.batch).chain(&self.background);
-        let ready = ready.map(|(_, credential)| *credential);
+    pub fn all(&self) -> impl Iterator<Item = Tag> {
         // One that offers to send for two classes is there twice.
-        ready.chain(self.later.iter().map(|(_, credential)| *credential)).collect()
+        let batch = self.batch.iter().filter(|seat| !self.interactive.contains(seat));
+        let ready = self.interactive.iter().chain(batch).chain(&self.background);
+        let ready = ready.map(|(_, credential)| *credential);
+        ready.chain(self.later.iter().map(|(_, credential)| *credential))
     }
 
     const fn of_mut(&mut self, class: Class) -> &mut BTreeSet<(u64, Tag)> {

@@ -139,12 +139,13 @@ pub(crate) fn shown(text: &str) -> String {
     if text.len() > SHOWN || text.contains('@') {
         return "the value".to_owned();
     }
-    format!("\"{}\"", escaped(text))
+    format!("\"{}\"", text.escape_debug())
 }
 
 /// Somebody's text with control characters escaped, so that it cannot drive the terminal.
 pub(crate) fn escaped(text: &str) -> String {
-    text.escape_debug().to_string()
+    // Quotes are harmless where nothing is quoted.
+    text.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")
 }
 
 #[cfg(test)]

@@ -130,17 +130,17 @@ fn a_dead_credential_ends_the_run() {
 
 #[test]
 fn what_is_no_gateway_or_refuses_is_not_asked_again() {
-    let refusal = r#"{"code":"GATEWAY_BAD_IDS","message":"Id 1: this is not an id"}"#;
+    let refusal = r#"{"code":"GATEWAY_BAD_IDS","message":"Id 1: that's not an id\u001b"}"#;
     let html = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<html>";
     for (raw, expected) in [
         (
             format!("HTTP/1.1 400 Bad\r\ncontent-length: {}\r\n\r\n{refusal}", refusal.len()),
-            "answered 400 GATEWAY_BAD_IDS: Id 1: this is not an id\n",
+            "answered 400 GATEWAY_BAD_IDS: Id 1: that's not an id\\u{1b}\n",
         ),
         (html.to_owned(), "answered 200, and not as a gateway answers a batch\n"),
         (
             format!("HTTP/1.1 404 No\r\nconnection: close\r\n\r\n{{\"message\":\"{TOKEN}\"}}"),
-            "answered 404, and not as a gateway answers a batch\n",
+            "takes no batches at /_gateway/tickets (its batch.path may be another, or none)\n",
         ),
         (format!("{HEAD}\r\nhello\n"), "sent a line that is none of a batch's\n"),
         (format!("{HEAD}\r\n{}", line(1, "a", 200, "hit", "1")), "answered what was not asked\n"),
@@ -179,6 +179,12 @@ fn what_is_wrong_is_told_before_anything_is_asked() {
         (vec![&ids], Some(TOKEN), "\n  line 2 has ',' in it\n  line 3 has '.' in it"),
         (vec!["-", "--output", &full], Some(TOKEN), "full is not empty; --resume goes on with it"),
         (vec!["-", "--dir", place.to_str().unwrap()], Some(TOKEN), "wrong is not empty; --resume"),
+        (vec!["-", "--dir", &full], Some(TOKEN), "full is a file; --dir wants a directory"),
+        (
+            vec!["-", "--output", place.to_str().unwrap()],
+            Some(TOKEN),
+            "wrong cannot be written to: Is a directory",
+        ),
         (
             vec!["-", "--output", &full, "--resume"],
             Some(TOKEN),
