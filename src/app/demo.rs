@@ -11,19 +11,15 @@ use crate::app::stand_in::StandIn;
 use crate::base::time::Clock;
 use crate::settings::load::Loaded;
 use crate::settings::load::load;
-use crate::settings::model::Access;
 use crate::settings::model::Level;
 use crate::settings::model::Scheme;
 use crate::settings::model::Settings;
 use crate::settings::model::UpstreamUrl;
 use crate::settings::sources::Sources;
-use crate::settings::tree::DEFAULT;
-use crate::settings::tree::place;
 use http::uri::Authority;
 use http::uri::InvalidUri;
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::future::pending;
 use std::io;
 use std::io::Write;
@@ -34,8 +30,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::runtime::Builder;
-use tracing::warn;
 
 /// How long the stand-in takes for an answer: about what an API far away does.
 const LATENCY: Duration = Duration::from_millis(150);
@@ -50,82 +44,51 @@ pub fn demo(
         Ok(loaded) => loaded,
         Err(mistakes) => return Ending::from(mistakes),
     };
-    let runtime = match Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(format!("the runtime did not start: {error}")),
+    let ended = match upstream_only {
+        Some(address) => run::block_on(serve_stand_in(address)),
+        None => run::block_on(demonstrate(&loaded)),
     };
-    let ending = match upstream_only {
-        Some(address) => runtime.block_on(serve_stand_in(address)),
-        None => runtime.block_on(demonstrate(&loaded)),
-    };
-    runtime.shutdown_background();
-    ending
+    match ended {
+        Ok(Ok(ending)) | Err(ending) => ending,
+        Ok(Err(error)) => Ending::failed(error),
+    }
 }
 
 /// `--upstream-only`: the stand-in until a signal comes.
-async fn serve_stand_in(address: SocketAddr) -> Ending {
+async fn serve_stand_in(address: SocketAddr) -> Result<Ending, String> {
     let opened = async {
         let listener = TcpListener::bind(address).await?;
         Ok::<_, io::Error>((listener.local_addr()?, listener, Signals::listen()?))
     };
-    let (address, listener, mut signals) = match opened.await {
-        Ok(opened) => opened,
-        Err(error) => return failed(format!("--upstream-only {address}: {error}")),
-    };
+    let refused = |error| format!("--upstream-only {address}: {error}");
+    let (address, listener, mut signals) = opened.await.map_err(refused)?;
     let serving = tokio::spawn(stand_in().serve(listener));
     run::say(&format!("verifik-gateway: stand-in upstream listening on http://{address}"));
     signals.next().await;
     serving.abort();
-    Ending::Done(String::new())
+    Ok(Ending::Done(String::new()))
 }
 
 /// The demonstration proper.
-async fn demonstrate(loaded: &Loaded) -> Ending {
-    let mut settings = quieter(loaded);
-    let log = match run::open_log(&settings.log) {
-        Ok(log) => log,
-        Err(error) => return failed(error),
-    };
-    tokio::spawn(log.dropped().tell());
-    for unheeded in loaded.not_yet_in_force() {
-        warn!("{unheeded}");
-    }
-    let (gateway, upstream) = match open(&mut settings).await {
-        Ok(opened) => opened,
-        Err(error) => return failed(error),
-    };
+async fn demonstrate(loaded: &Loaded) -> Result<Ending, String> {
+    let mut settings = run::quieter(loaded, Level::Warn);
+    let _log = run::begin_log(loaded, &settings)?;
+    let (gateway, upstream) = open(&mut settings).await?;
     let mut told = io::stdout();
-    let left_aside = set_at(loaded, "upstream", "url");
+    let left_aside = run::set_at(loaded, "upstream", "url");
     let _ = introduce(&settings, gateway.address, left_aside, &mut told);
     let address = reachable(gateway.address);
     let walk = Walk::new(address, upstream);
     tokio::select! {
         // The gateway first: it says where it listens before the walk begins.
         biased;
-        ending = gateway.run_until_told(&settings) => ending,
-        Err(wrong) = walk_then_wait(walk, address, &mut told) => failed(format!("{wrong}\n{ADVICE}")),
+        ending = gateway.run_until_told(&settings) => Ok(ending),
+        Err(wrong) = walk_then_wait(walk, address, &mut told) => Err(format!("{wrong}\n{ADVICE}")),
     }
 }
 
 const ADVICE: &str = "The demonstration tells what the gateway does with its default settings; \
                       `verifik-gateway check`\nshows which are in force.";
-
-/// Unless somebody set the log's level, what is told should not drown in it.
-fn quieter(loaded: &Loaded) -> Settings {
-    let mut settings = loaded.settings.clone();
-    if set_at(loaded, "log", "level").is_none() {
-        settings.log.level = Level::Warn;
-        if set_at(loaded, "log", "access").is_none() {
-            settings.log.access = Access::Off;
-        }
-    }
-    settings
-}
-
-/// Where a key was set, if it was.
-fn set_at<'a>(loaded: &'a Loaded, section: &str, key: &str) -> Option<&'a str> {
-    loaded.tree.leaf(section, key).map(place).filter(|place| *place != DEFAULT)
-}
 
 fn stand_in() -> Arc<StandIn> {
     Arc::new(StandIn::new(Clock::system(), LATENCY))
@@ -202,13 +165,10 @@ async fn walk_then_wait(
     pending().await
 }
 
-fn failed(why: impl Display) -> Ending {
-    Ending::Failed(format!("verifik-gateway: {why}\n"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::model::Access;
     use crate::settings::model::Address;
     use crate::settings::sources::Flag;
 
@@ -260,17 +220,17 @@ mod tests {
             (&[("log", "access", "all")], Level::Warn, Access::All),
             (&[("log", "level", "info")], Level::Info, Access::Forwarded),
         ] {
-            let log = quieter(&loaded(keys)).log;
+            let log = run::quieter(&loaded(keys), Level::Warn).log;
             assert_eq!((log.level, log.access), (level, access), "{keys:?}");
         }
     }
 
     #[test]
     fn an_upstream_that_was_set_is_said_to_be_left_aside() {
-        assert_eq!(set_at(&loaded(&[]), "upstream", "url"), None);
+        assert_eq!(run::set_at(&loaded(&[]), "upstream", "url"), None);
         let loaded = loaded(&[("upstream", "url", "http://elsewhere")]);
         let (address, mut told) = ("127.0.0.1:80".parse().unwrap(), Vec::new());
-        let left_aside = set_at(&loaded, "upstream", "url");
+        let left_aside = run::set_at(&loaded, "upstream", "url");
         introduce(&loaded.settings, address, left_aside, &mut told).unwrap();
         let told = String::from_utf8(told).unwrap();
         assert!(told.contains("upstream.url (--flag) is not asked: the stand-in is."), "{told}");

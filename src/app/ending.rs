@@ -1,6 +1,7 @@
 //! How the program ends: what it says last, where, and with which exit code (design §4).
 
 use crate::settings::mistakes::Mistakes;
+use std::fmt::Display;
 
 /// The last words of a command. Whoever runs the command prints them; nothing below prints.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,6 +16,16 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// It was asked for wrongly: this sentence.
+    pub fn misused(why: impl Display) -> Self {
+        Self::Misused(format!("verifik-gateway: {why}\n"))
+    }
+
+    /// It went wrong: this sentence.
+    pub fn failed(why: impl Display) -> Self {
+        Self::Failed(format!("verifik-gateway: {why}\n"))
+    }
+
     /// The exit code.
     pub const fn code(&self) -> u8 {
         match self {
@@ -27,6 +38,6 @@ impl Ending {
 
 impl From<Mistakes> for Ending {
     fn from(mistakes: Mistakes) -> Self {
-        Self::Misused(format!("verifik-gateway: {mistakes}\n"))
+        Self::misused(mistakes)
     }
 }

@@ -22,6 +22,7 @@ use crate::app::fetch_report::Stop;
 use crate::app::fetch_resume::Rest;
 use crate::app::fetch_tally::Board;
 use crate::app::fetch_tally::Tally;
+use crate::app::run;
 use crate::base::secret::Secret;
 use crate::base::time::Clock;
 use crate::settings::load::Loaded;
@@ -30,11 +31,9 @@ use crate::settings::mistakes::escaped;
 use crate::settings::sources::Sources;
 use http::HeaderValue;
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::io;
 use std::io::IsTerminal;
 use std::sync::Arc;
-use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::task::spawn_blocking;
@@ -62,13 +61,9 @@ pub fn fetch(
     let ids = distinct(&text).map_err(|fault| bad_list(&errand.ids, &fault))?;
     let mut rest = Rest::all(&ids);
     let output = open(errand.destination(), errand.resume, &mut rest)?;
-    let runtime = Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| failed(format!("the runtime did not start: {error}")))?;
     let (left, tally) = rest.into_parts();
-    let report = runtime.block_on(run(errand, &loaded, token, left, tally, output));
-    // What hangs on a name look-up or on who does not read cannot be cancelled.
-    runtime.shutdown_background();
-    report.map_err(failed)
+    let done = run::block_on(run(errand, &loaded, token, left, tally, output));
+    done?.map_err(Ending::failed)
 }
 
 async fn run(
@@ -136,8 +131,4 @@ fn name(destination: Destination<'_>) -> String {
             escaped(&path.display().to_string())
         }
     }
-}
-
-fn failed(why: impl Display) -> Ending {
-    Ending::Failed(format!("verifik-gateway: {why}\n"))
 }

@@ -89,7 +89,7 @@ fn list_name(path: &Path) -> String {
 }
 
 fn misused(what: &str, wrong: impl Display) -> Ending {
-    Ending::Misused(format!("verifik-gateway: {what} {wrong}\n"))
+    Ending::misused(format_args!("{what} {wrong}"))
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ impl Fault {
             Self::NoDirectory => "is a file; --dir wants a directory".to_owned(),
             Self::Io(error) => format!("cannot be written to: {error}"),
         };
-        Ending::Misused(format!("verifik-gateway: {name} {wrong}\n"))
+        Ending::misused(format_args!("{name} {wrong}"))
     }
 }
 

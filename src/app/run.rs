@@ -6,6 +6,7 @@ use crate::app::drain;
 use crate::app::drain::Drained;
 use crate::app::drain::Signals;
 use crate::app::ending::Ending;
+use crate::cache::state::Cache;
 use crate::observe::logging::Format;
 use crate::observe::logging::Log;
 use crate::serve::listener::Door;
@@ -15,14 +16,19 @@ use crate::settings::model;
 use crate::settings::model::Address;
 use crate::settings::model::Settings;
 use crate::settings::sources::Sources;
+use crate::settings::tree::DEFAULT;
+use crate::settings::tree::place;
 use std::ffi::OsString;
 use std::io;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
+use tokio::sync::Semaphore;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::interval;
 use tracing::info;
 use tracing::level_filters::LevelFilter;
@@ -37,41 +43,52 @@ pub fn serve(
         Ok(loaded) => loaded,
         Err(mistakes) => return Ending::from(mistakes),
     };
-    match Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => {
-            let ending = runtime.block_on(run(&loaded));
-            // A name look-up under way cannot be cancelled, and must not hold the end up.
-            runtime.shutdown_background();
-            ending
-        }
-        Err(error) => failed(format!("the runtime did not start: {error}")),
+    match block_on(run(&loaded)) {
+        Ok(Ok(ending)) | Err(ending) => ending,
+        Ok(Err(error)) => Ending::failed(error),
     }
 }
 
-async fn run(loaded: &Loaded) -> Ending {
+/// Does this work on threads of its own.
+///
+/// # Errors
+/// If they cannot be had.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Ending> {
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let failed = |error| Ending::failed(format_args!("the runtime did not start: {error}"));
+    let runtime = runtime.map_err(failed)?;
+    let done = runtime.block_on(work);
+    // What hangs on a name look-up or on who does not read cannot be cancelled, and must not hold
+    // the end up.
+    runtime.shutdown_background();
+    Ok(done)
+}
+
+async fn run(loaded: &Loaded) -> Result<Ending, String> {
     let settings = &loaded.settings;
-    let log = match open_log(&settings.log) {
-        Ok(log) => log,
-        Err(error) => return failed(error),
-    };
-    tokio::spawn(log.dropped().tell());
-    for unheeded in loaded.not_yet_in_force() {
-        warn!("{unheeded}");
-    }
-    match start(settings).await {
-        Ok(gateway) => gateway.run_until_told(settings).await,
-        Err(error) => failed(error),
-    }
+    let _log = begin_log(loaded, settings)?;
+    Ok(start(settings).await?.run_until_told(settings).await)
 }
 
 /// A gateway whose port is open.
 pub struct Running {
     /// Where its clients connect.
     pub address: SocketAddr,
+    /// What answers them.
+    pub cache: Arc<Cache>,
     door: Door,
     listener: TcpListener,
     drain: watch::Sender<bool>,
-    signals: Signals,
+    /// `listen.max_connections`, and so how many permits the door has.
+    connections: usize,
+}
+
+/// A gateway that serves, until this is dropped.
+pub struct Serving {
+    permits: Arc<Semaphore>,
+    drain: watch::Sender<bool>,
+    connections: usize,
+    _tasks: JoinSet<()>,
 }
 
 /// Opens the gateway's port.
@@ -86,41 +103,52 @@ pub async fn start(settings: &Settings) -> Result<Running, String> {
     let refused = |error| format!("listen.address {address}: {error}");
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    let signals = Signals::listen().map_err(|error| format!("signals: {error}"))?;
     let (drain, draining) = watch::channel(false);
     let door = assemble::door(settings, world, draining);
-    Ok(Running { address, door, listener, drain, signals })
+    let (cache, connections) = (Arc::clone(&door.gateway.cache), settings.listen.max_connections);
+    Ok(Running { address, cache, door, listener, drain, connections })
 }
 
 impl Running {
     /// Serves until a signal comes, and drains.
     pub async fn run_until_told(self, settings: &Settings) -> Ending {
-        let Self { address, door, listener, drain, mut signals } = self;
-        let tidying = tokio::spawn(tidy(door.clone()));
-        let (permits, all) = (door.permits.clone(), settings.listen.max_connections);
-        let queue = door.gateway.cache.queue.clone();
-        let serving = tokio::spawn(door.open(listener));
+        let mut signals = match Signals::listen() {
+            Ok(signals) => signals,
+            Err(error) => return Ending::failed(format_args!("signals: {error}")),
+        };
+        let (address, cache) = (self.address, Arc::clone(&self.cache));
+        let serving = self.serve();
         // Not through the log: whoever starts the gateway waits for this line at any level.
         say(&format!("verifik-gateway: listening on http://{address}"));
         signals.next().await;
-        let (waiting, under_way) = queue.load();
+        let (waiting, under_way) = cache.queue.load();
         info!(waiting, under_way, "asked to end; reads of the upstream that are not done yet");
         let lifecycle = &settings.lifecycle;
-        let finish = async {
-            drain.send_replace(true);
-            // Every connection holds a permit; with all of them here, none is open.
-            let all = u32::try_from(all).unwrap_or(u32::MAX);
-            drop(permits.acquire_many(all).await);
-        };
         let (delay, deadline) = (lifecycle.drain_delay, lifecycle.drain_timeout);
-        let drained = drain::drain(&mut signals, delay, deadline, finish).await;
-        serving.abort();
-        tidying.abort();
-        match drained {
+        match drain::drain(&mut signals, delay, deadline, serving.finish()).await {
             Drained::Finished => Ending::Done(String::new()),
-            Drained::Late => failed("the drain was cut off at lifecycle.drain_timeout"),
-            Drained::Hurried => failed("the drain was cut off by a second signal"),
+            Drained::Late => Ending::failed("the drain was cut off at lifecycle.drain_timeout"),
+            Drained::Hurried => Ending::failed("the drain was cut off by a second signal"),
         }
+    }
+
+    /// Serves.
+    pub fn serve(self) -> Serving {
+        let Self { door, listener, drain, connections, .. } = self;
+        let (permits, mut tasks) = (Arc::clone(&door.permits), JoinSet::new());
+        tasks.spawn(tidy(door.clone()));
+        tasks.spawn(door.open(listener));
+        Serving { permits, drain, connections, _tasks: tasks }
+    }
+}
+
+impl Serving {
+    /// Takes no more requests, and waits until those under way are answered.
+    pub async fn finish(&self) {
+        self.drain.send_replace(true);
+        // Every connection holds a permit; with all of them here, none is open.
+        let all = u32::try_from(self.connections).unwrap_or(u32::MAX);
+        drop(self.permits.acquire_many(all).await);
     }
 }
 
@@ -135,11 +163,38 @@ async fn tidy(door: Door) {
 
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 
-/// Opens the log as the settings have it.
+/// Opens the log as the settings have it, and tells there what of them is without effect.
 ///
 /// # Errors
 /// If there is one already.
-pub fn open_log(log: &model::Log) -> Result<Log, String> {
+pub(crate) fn begin_log(loaded: &Loaded, settings: &Settings) -> Result<Log, String> {
+    let log = open_log(&settings.log)?;
+    tokio::spawn(log.dropped().tell());
+    for unheeded in loaded.not_yet_in_force() {
+        warn!("{unheeded}");
+    }
+    Ok(log)
+}
+
+/// The settings with a log of this level, unless somebody set it: what is told should not drown in
+/// it.
+pub(crate) fn quieter(loaded: &Loaded, level: model::Level) -> Settings {
+    let mut settings = loaded.settings.clone();
+    if set_at(loaded, "log", "level").is_none() {
+        settings.log.level = level;
+        if set_at(loaded, "log", "access").is_none() {
+            settings.log.access = model::Access::Off;
+        }
+    }
+    settings
+}
+
+/// Where a key was set, if it was.
+pub(crate) fn set_at<'a>(loaded: &'a Loaded, section: &str, key: &str) -> Option<&'a str> {
+    loaded.tree.leaf(section, key).map(place).filter(|place| *place != DEFAULT)
+}
+
+fn open_log(log: &model::Log) -> Result<Log, String> {
     let format = match log.format {
         model::Format::Text => Format::Text,
         model::Format::Json => Format::Json,
@@ -159,8 +214,4 @@ pub fn open_log(log: &model::Log) -> Result<Log, String> {
 /// reason not to serve.
 pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
-}
-
-fn failed(why: impl Into<String>) -> Ending {
-    Ending::Failed(format!("verifik-gateway: {}\n", why.into()))
 }

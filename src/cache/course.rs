@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::futures::Notified;
 use tokio::time::sleep;
 use tracing::info;
 use tracing::warn;
@@ -44,10 +45,11 @@ impl Cache {
         let mut course = Course::new(errand.rules.deadlines.total);
         self.watch_for_churn(&errand);
         let landed = loop {
+            let opened = self.fuse.opened();
             if let Err(failure) = self.refuse_if_open(&errand) {
                 break Landed::Failed(failure);
             }
-            let place = match self.turn(&errand, wish, &mut course, &mut waiters).await {
+            let place = match self.turn(&errand, wish, &mut course, &mut waiters, opened).await {
                 Turn::Has(place) => place,
                 Turn::Refused(failure) => break Landed::Failed(failure),
                 Turn::InVain => continue,
@@ -113,17 +115,20 @@ impl Cache {
         self.arrive(errand, trip);
     }
 
-    /// Waits for a turn.
+    /// Waits for a turn, unless the breaker opens meanwhile.
     async fn turn(
         &self,
         errand: &Errand,
         wish: Wish,
         course: &mut Course,
         waiters: &mut Waiters<Lane, Landed>,
+        opened: Notified<'_>,
     ) -> Turn {
-        let opened = self.fuse.opened();
         let mut waiting = match self.queue.ask(errand.credential, wish.class, course.ticket) {
-            Asked::Has(place) => return Turn::Has(place),
+            Asked::Has(place) => {
+                waiters.called();
+                return Turn::Has(place);
+            }
             Asked::Full => return Turn::Refused(Failure::Full),
             Asked::Waits(waiting) => waiting,
         };
