@@ -30,7 +30,7 @@ pub struct Waiter<V> {
 /// How far a forward has come.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Stage<V> {
-    /// It is on its way upstream, or about to be.
+    /// It is on its way upstream, or about to be: perhaps after a pause, for another try.
     UnderWay,
     /// It waits in line.
     Queued {

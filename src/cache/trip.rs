@@ -49,7 +49,7 @@ pub(crate) struct Course {
     pub(crate) left: Duration,
 }
 
-/// How often the upstream may call one forward too many before it is believed.
+/// How often the upstream may call one forward too many before that is its outcome.
 const MOST_LIMITED: u32 = 20;
 
 impl Course {

@@ -3,8 +3,8 @@
 //! *Closed* lets through. Failures in a row open the breaker for a penalty; after it, half-open,
 //! one request is let through as a probe, and if that fails too the penalty doubles. Meanwhile no
 //! client waits for the upstream: all others are refused at once. So that a long penalty does not
-//! outlast the failure by much, one refused request in a while is sent all the same, as a scout, for
-//! whose answer nobody waits.
+//! outlast the failure by much, one refused request in a while that may go at once is sent all the
+//! same, as a scout, for whose answer nobody waits.
 
 use crate::base::time::Timestamp;
 use crate::policy::key::Tag;
