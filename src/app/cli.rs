@@ -129,7 +129,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, E
     let read = Line::try_parse_from(&arguments).and_then(command);
     read.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ending::Done(error.to_string()),
-        _ => Ending::Misused(without_passwords(error.to_string(), &arguments)),
+        _ => Ending::Misused(without_secrets(error.to_string(), &arguments)),
     })
 }
 
@@ -182,15 +182,20 @@ fn misuse(kind: ErrorKind, problem: &str) -> clap::Error {
     Line::command().error(kind, problem)
 }
 
-/// clap shows the argument it does not understand, or what follows its `=`. One with an `@` may be
-/// a URL with a password.
-fn without_passwords(told: String, arguments: &[OsString]) -> String {
+/// clap shows the argument it does not understand, or what follows its `=`.
+fn without_secrets(told: String, arguments: &[OsString]) -> String {
     let arguments = arguments.iter().skip(1).map(|argument| argument.to_string_lossy());
     arguments.fold(told, |told, argument| {
         let value = argument.split_once('=').map_or("", |(_, value)| value);
-        let secrets = [&*argument, value].into_iter().filter(|text| text.contains('@'));
+        let secrets = [&*argument, value].into_iter().filter(|text| may_be_secret(text));
         secrets.fold(told, |told, secret| told.replace(secret, "[not shown]"))
     })
+}
+
+/// Whether somebody may have put a secret in the wrong place: what has an `@` may be a URL with a
+/// password, and a token of the API is a JSON Web Token, which begins so (`{"`).
+pub(crate) fn may_be_secret(text: &str) -> bool {
+    text.contains('@') || text.contains("eyJ")
 }
 
 #[cfg(test)]
@@ -266,13 +271,16 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_the_wrong_place_is_not_shown() {
+    fn a_secret_in_the_wrong_place_is_not_shown() {
         for line in [
             "https://me:hunter2@api.verifik.co",
             "check https://me:hunter2@api.verifik.co?a=b",
             "--config=a --version=https://me:hunter2@api.verifik.co",
             "demo --upstream-only https://me:hunter2@api.verifik.co",
             "--upstrem=https://me:hunter2@api.verifik.co",
+            "fetch ids eyJhbGciOi.eyJpZCI6.hunter2",
+            "fetch ids --gateway eyJhbGciOi.eyJpZCI6.hunter2",
+            "fetch ids --resume=eyJhbGciOi.eyJpZCI6.hunter2",
         ] {
             assert!(!told(line).contains("hunter2"), "{line}: {}", told(line));
         }

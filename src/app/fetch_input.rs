@@ -1,6 +1,7 @@
 //! What `fetch` is given: the list of ids and the token, from files, standard input or the
 //! environment.
 
+use crate::app::cli;
 use crate::app::ending::Ending;
 use crate::app::fetch_ids::LONGEST_TEXT;
 use crate::app::fetch_ids::ListFault;
@@ -81,10 +82,11 @@ fn read(source: impl Read, longest: u64) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn list_name(path: &Path) -> String {
-    if path == Path::new("-") {
-        "standard input".to_owned()
-    } else {
-        escaped(&path.display().to_string())
+    let name = path.display().to_string();
+    match &*name {
+        "-" => "standard input".to_owned(),
+        name if cli::may_be_secret(name) => "the list".to_owned(),
+        name => escaped(name),
     }
 }
 

@@ -115,7 +115,7 @@ impl Job<'_> {
         answer: &Answer<'_>,
         round: &mut Round<'_>,
     ) -> Result<(), Broken> {
-        let (finding, cost) = (answer.finding(), Cost::of(answer));
+        let finding = answer.finding();
         if let Finding::Failed(why) = finding {
             self.failures.note(&answer.id, answer.status, why);
         } else {
@@ -125,11 +125,8 @@ impl Job<'_> {
             place.send(Kept::new(index, finding == Finding::Found, answer));
             round.fruitful = true;
         }
-        round.cost = round.cost.and(cost);
-        self.board.update(|tally| {
-            tally.count(finding);
-            tally.add(cost);
-        });
+        round.cost = round.cost.and(Cost::of(answer));
+        self.board.update(|tally| tally.count_answer(answer, finding));
         Ok(())
     }
 }

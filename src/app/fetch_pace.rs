@@ -44,12 +44,15 @@ impl Pace {
         let left =
             left.map_or_else(String::new, |left| format!("{} left, ", format_duration(left)));
         let budget = budget.map_or_else(String::new, |rate| format!(" of {rate:.1}"));
+        let failed = match tally.last_failure {
+            Some(status) => format!("{} failed (last: {status}), ", tally.failed),
+            None => String::new(),
+        };
         format!(
-            "{}/s, {left}{} % hits, {}{budget} calls/s, {} failed, {} upstream calls",
+            "{}/s, {left}{failed}{} % hits, {}{budget} calls/s, {} upstream calls",
             a_second(done, millis),
             share.unwrap_or_default().min(100),
             a_second(upstream, millis),
-            tally.failed,
             tally.upstream,
         )
     }
@@ -105,25 +108,19 @@ mod tests {
     #[test]
     fn the_pace_is_that_of_the_last_half_minute() {
         for (sights, expected) in [
-            (&[][..], "0.0/s, 0 % hits, 0.0 calls/s, 0 failed, 0 upstream calls"),
-            (&[(5, 0)], "0.0/s, 0 % hits, 0.0 calls/s, 0 failed, 0 upstream calls"),
-            (&[(5, 0), (10, 0)], "0.0/s, 0 % hits, 0.0 calls/s, 0 failed, 0 upstream calls"),
-            (
-                &[(5, 0), (10, 100)],
-                "20.0/s, 45s left, 25 % hits, 10.0 calls/s, 0 failed, 50 upstream calls",
-            ),
-            (
-                &[(0, 0), (30, 1)],
-                "0.0/s, 8h 19m 30s left, 0 % hits, 0.0 calls/s, 0 failed, 0 upstream calls",
-            ),
+            (&[][..], "0.0/s, 0 % hits, 0.0 calls/s, 0 upstream calls"),
+            (&[(5, 0)], "0.0/s, 0 % hits, 0.0 calls/s, 0 upstream calls"),
+            (&[(5, 0), (10, 0)], "0.0/s, 0 % hits, 0.0 calls/s, 0 upstream calls"),
+            (&[(5, 0), (10, 100)], "20.0/s, 45s left, 25 % hits, 10.0 calls/s, 50 upstream calls"),
+            (&[(0, 0), (30, 1)], "0.0/s, 8h 19m 30s left, 0 % hits, 0.0 calls/s, 0 upstream calls"),
             // A fast beginning no longer counts.
             (
                 &[(0, 0), (10, 600), (20, 605), (40, 660)],
-                "2.0/s, 2m 50s left, 25 % hits, 1.0 calls/s, 0 failed, 330 upstream calls",
+                "2.0/s, 2m 50s left, 25 % hits, 1.0 calls/s, 330 upstream calls",
             ),
             (
                 &[(0, 0), (9, 1_000)],
-                "111.1/s, 0s left, 25 % hits, 55.5 calls/s, 0 failed, 500 upstream calls",
+                "111.1/s, 0s left, 25 % hits, 55.5 calls/s, 500 upstream calls",
             ),
         ] {
             assert_eq!(words(sights), expected, "{sights:?}");
@@ -137,10 +134,17 @@ mod tests {
             pace.see(&tally(found), Timestamp::from_secs(second));
         }
         let words = pace.words(&tally(570), Some(10.0));
-        let (first, _) = words.split_once(", 0 failed").unwrap();
+        let (first, _) = words.rsplit_once(", ").unwrap();
         assert_eq!(first, "19.0/s, 23s left, 24 % hits, 9.5 of 10.0 calls/s");
         let before = "████████████ 570/1000 ";
         assert!(before.chars().count() + first.chars().count() <= 80);
+    }
+
+    #[test]
+    fn who_waits_for_an_upstream_that_fails_sees_why() {
+        let tally = Tally { asked: 9, failed: 2, last_failure: Some(502), ..Tally::default() };
+        let words = Pace::default().words(&tally, None);
+        assert!(words.starts_with("0.0/s, 2 failed (last: 502), 0 % hits, "), "{words}");
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Report {
     }
 
     fn sum_up(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { asked, found, missing, earlier, failed, hits, upstream } = self.tally;
+        let Tally { asked, found, missing, earlier, failed, hits, upstream, .. } = self.tally;
         write!(f, "verifik-gateway: {asked} asked, {found} found, {missing} not found")?;
         if earlier > 0 {
             write!(f, " ({earlier} of them in earlier runs)")?;

@@ -19,6 +19,8 @@ pub struct Tally {
     pub earlier: u64,
     /// Answers that were neither.
     pub failed: u64,
+    /// The status of the last of those.
+    pub last_failure: Option<u16>,
     /// Answers of this run that cost no call of the upstream.
     pub hits: u64,
     /// Calls of the upstream in this run.
@@ -39,6 +41,15 @@ impl Tally {
     /// Ids that have not been answered.
     pub const fn left(&self) -> u64 {
         self.asked.saturating_sub(self.done())
+    }
+
+    /// Counts an answer of this run.
+    pub fn count_answer(&mut self, answer: &Answer<'_>, finding: Finding) {
+        if let Finding::Failed(_) = finding {
+            self.last_failure = Some(answer.status);
+        }
+        self.count(finding);
+        self.add(Cost::of(answer));
     }
 
     /// Counts one id.

@@ -175,6 +175,7 @@ fn what_is_wrong_is_told_before_anything_is_asked() {
         (vec!["-"], None, "the token is wanted: --token-file FILE, or the variable VERIFIK_TOKEN"),
         (vec!["-"], Some("a\nb"), "VERIFIK_TOKEN holds more than one line"),
         (vec!["-", "--token-file", TOKEN], None, "--token-file cannot be read: No such file"),
+        (vec![TOKEN], Some(TOKEN), "the list cannot be read: No such file"),
         (vec![&absent], Some(TOKEN), "absent cannot be read: No such file"),
         (vec![&ids], Some(TOKEN), "\n  line 2 has ',' in it\n  line 3 has '.' in it"),
         (vec!["-", "--output", &full], Some(TOKEN), "full is not empty; --resume goes on with it"),
