@@ -119,8 +119,8 @@ impl LineFile {
 /// No id has a dot in it.
 const PART: &str = ".part";
 
-/// That the run is over means that the answers outlive the machine; what is no file on a disk has
-/// no such promise to make.
+/// That the run is over means that the lines outlive the machine (the tickets of a directory are
+/// renamed into place and left to the system); what is no file on a disk has no such promise to make.
 fn synced(file: &File) -> io::Result<()> {
     if file.metadata()?.is_file() { file.sync_all() } else { Ok(()) }
 }

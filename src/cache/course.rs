@@ -212,7 +212,6 @@ impl Cache {
         landed: &Landed,
         course: &mut Course,
     ) -> Next {
-        let now = self.clock.now();
         let shortfall = trip::shortfall(landed);
         if !errand.retry || errand.request.is_head() || matches!(shortfall, Shortfall::None) {
             return Next::Land;
@@ -234,7 +233,7 @@ impl Cache {
             }
             Shortfall::Trouble(trouble) => {
                 course.tries += 1;
-                if self.fuse.is_open(now) {
+                if self.fuse.is_open(self.clock.now()) {
                     return Next::Land;
                 }
                 let (retries, chance) = (errand.rules.retries, self.draw.fraction());

@@ -41,10 +41,12 @@ impl Cache {
         let in_vain = way.wish.of_a_job
             && forward::comes_back_after(&probed.landed).is_some()
             && !self.could_stand_in(&errand);
-        let ending = match () {
-            () if waited_only => self.go_by(errand, probed.landed, way).await,
-            () if in_vain => self.fetch(errand, way).await,
-            () => self.conclude(&errand, probed.landed, way, probed.collapsed),
+        let ending = if waited_only {
+            self.go_by(errand, probed.landed, way).await
+        } else if in_vain {
+            self.fetch(errand, way).await
+        } else {
+            self.conclude(&errand, probed.landed, way, probed.collapsed)
         };
         ending.after(heard.queued)
     }

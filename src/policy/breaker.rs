@@ -123,8 +123,9 @@ enum Kind {
     Scout,
 }
 
-/// A trial that was not heard of for so long is given up. All have deadlines of their own: this
-/// is the second lock on the door behind which every other request waits.
+/// A trial that was not heard of for so long is given up. All have deadlines of their own,
+/// which the settings may make longer: this is the second lock on the door behind which every other
+/// request waits.
 const GIVEN_UP_AFTER: Duration = Duration::from_mins(2);
 
 /// The least to tell a refused client to wait.

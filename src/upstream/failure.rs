@@ -90,25 +90,9 @@ impl Failure {
 
     /// What it says about the upstream's health.
     pub const fn health(self) -> Health {
-        match self {
-            Self::Name
-            | Self::Connect
-            | Self::ConnectTimeout
-            | Self::Tls
-            | Self::Certificate
-            | Self::AnswerTimeout
-            | Self::BodyTimeout
-            | Self::TotalTimeout => Health::Ill,
-            Self::Reset
-            | Self::Malformed
-            | Self::Truncated
-            | Self::TooLong
-            | Self::Full
-            | Self::Paced(_)
-            | Self::Open(_)
-            | Self::RequestTooLong
-            | Self::RequestBroken
-            | Self::Dropped => Health::Neutral,
+        match (self, self.trouble()) {
+            (Self::Certificate, _) | (_, Trouble::Unconnected | Trouble::TimedOut) => Health::Ill,
+            _ => Health::Neutral,
         }
     }
 
