@@ -6,6 +6,7 @@ use crate::base::time::Clock;
 use crate::cache::apart::Apart;
 use crate::cache::collapse::Forwards;
 use crate::cache::state::Cache;
+use crate::observe::accounts::Accounts;
 use crate::policy::breaker;
 use crate::policy::budget;
 use crate::policy::freshness::Lifetimes;
@@ -133,6 +134,7 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
             forwards: Forwards::default(),
             probes: Forwards::default(),
             apart: Apart::default(),
+            accounts: Accounts::default(),
         }),
     };
     Door {

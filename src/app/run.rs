@@ -7,6 +7,7 @@ use crate::app::drain::Drained;
 use crate::app::drain::Signals;
 use crate::app::ending::Ending;
 use crate::cache::state::Cache;
+use crate::observe::accounts::Totals;
 use crate::observe::logging::Format;
 use crate::observe::logging::Log;
 use crate::serve::listener::Door;
@@ -125,7 +126,9 @@ impl Running {
         info!(waiting, under_way, "asked to end; reads of the upstream that are not done yet");
         let lifecycle = &settings.lifecycle;
         let (delay, deadline) = (lifecycle.drain_delay, lifecycle.drain_timeout);
-        match drain::drain(&mut signals, delay, deadline, serving.finish()).await {
+        let drained = drain::drain(&mut signals, delay, deadline, serving.finish()).await;
+        tell_accounts(&cache.accounts.totals());
+        match drained {
             Drained::Finished => Ending::Done(String::new()),
             Drained::Late => Ending::failed("the drain was cut off at lifecycle.drain_timeout"),
             Drained::Hurried => Ending::failed("the drain was cut off by a second signal"),
@@ -150,6 +153,16 @@ impl Serving {
         let all = u32::try_from(self.connections).unwrap_or(u32::MAX);
         drop(self.permits.acquire_many(all).await);
     }
+}
+
+/// What has come of every request, at the end.
+fn tell_accounts(totals: &Totals) {
+    let Totals { requests, stored, collapsed, forwarded, refused, own, left, .. } = *totals;
+    let Totals { upstream, retries, background, .. } = *totals;
+    info!(
+        requests,
+        stored, collapsed, forwarded, refused, own, left, upstream, retries, background, "accounts"
+    );
 }
 
 /// Does the store's housekeeping, which traffic alone would leave undone.

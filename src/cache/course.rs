@@ -109,7 +109,7 @@ impl Cache {
         let Asked::Has(place) = asked else { return };
         let left = errand.rules.deadlines.total.min(SCOUTING);
         let lane = Course::new(left).lane(errand);
-        let mut trip = Trip { lane, place, crossing, health: None, left };
+        let mut trip = Trip { lane, place, crossing, health: None, left, of_nobody: true };
         // What it means is heeded, and stored if it may be; nobody is there to be told.
         let _heeded = self.ask(errand, Sharing::Anew, &mut trip).await;
         self.arrive(errand, trip);
@@ -170,7 +170,7 @@ impl Cache {
             self.fuse.allowance().deposit();
         }
         let (lane, left) = (course.lane(errand), course.left);
-        let mut trip = Trip { lane, place, crossing, health: None, left };
+        let mut trip = Trip { lane, place, crossing, health: None, left, of_nobody: false };
         let landed = self.ask(errand, sharing, &mut trip).await;
         course.tries = course.tries.saturating_add(trip.place.resent());
         self.arrive(errand, trip);

@@ -8,6 +8,7 @@ use crate::cache::answer::Ending;
 use crate::fields::cache_control::RequestDirectives;
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::ForwardReason;
+use crate::observe::accounts::Page;
 use crate::policy::freshen;
 use crate::policy::key::Key;
 use crate::policy::key::KeySecret;
@@ -58,6 +59,8 @@ pub struct Errand {
     pub request: ReadRequest,
     /// Whether that holds the client's own conditions, so that there is no room for ours.
     pub verbatim: bool,
+    /// The asker's, in the accounts.
+    pub page: Arc<Page>,
 }
 
 /// The outcome of a forward, as every waiter receives it.

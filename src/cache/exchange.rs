@@ -6,6 +6,7 @@ use crate::api::route::Kind;
 use crate::base::time::Timestamp;
 use crate::cache::answer::Answer;
 use crate::cache::answer::Ending;
+use crate::cache::entered::Entered;
 use crate::cache::errand::Errand;
 use crate::cache::state::Cache;
 use crate::cache::state::Seen;
@@ -13,6 +14,7 @@ use crate::cache::way::Sharing;
 use crate::cache::way::Way;
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::ForwardReason;
+use crate::observe::accounts::Page;
 use crate::policy::inquiry::Inquiry;
 use crate::policy::reuse;
 use crate::policy::reuse::Besides;
@@ -106,7 +108,7 @@ impl Cache {
                 self.leases.claim_probe(credential, asking.rules.lease, now)
             }
         };
-        if wanted && let Some(errand) = self.errand(asking, Method::GET, false) {
+        if wanted && let Some(errand) = self.errand_for_nobody(asking) {
             // Nobody waits for it.
             let wish = Wish::of_nobody(asking.rules.deadlines.turn, now);
             let (errand, way) = (Arc::new(errand), self.way(asking, seen, None, wish));
@@ -133,16 +135,22 @@ impl Cache {
         if head || verbatim || Self::is_particular(asking) {
             way.sharing = Sharing::Alone;
         }
-        let Some(errand) = self.errand(asking, method, verbatim) else {
+        let entered = Entered::open(self);
+        let Some(errand) = self.errand(asking, method, verbatim, entered.page()) else {
             let how = CacheStatus::forwarded(way.reason, None);
             let failed = Ending::failed(Failure::Malformed, how);
+            entered.ended(&failed);
             return Step::Later(Box::pin(async move { failed }));
         };
         let (cache, errand) = (Arc::clone(self), Arc::new(errand));
-        match forward {
-            Some(_) => Step::Later(Box::pin(cache.fetch(errand, way))),
-            None => Step::Later(Box::pin(cache.prove(errand, way))),
-        }
+        Step::Later(Box::pin(async move {
+            let ending = match forward {
+                Some(_) => cache.fetch(errand, way).await,
+                None => cache.prove(errand, way).await,
+            };
+            entered.ended(&ending);
+            ending
+        }))
     }
 
     fn way(
@@ -189,8 +197,19 @@ impl Cache {
         opaque && request::is_answered_there(asking.fields)
     }
 
+    /// Packs what is needed of a request to ask in the background.
+    fn errand_for_nobody(&self, asking: &Asking<'_>) -> Option<Errand> {
+        self.errand(asking, Method::GET, false, &Arc::new(Page::of_nobody()))
+    }
+
     /// Packs what is needed of a request.
-    fn errand(&self, asking: &Asking<'_>, method: Method, verbatim: bool) -> Option<Errand> {
+    fn errand(
+        &self,
+        asking: &Asking<'_>,
+        method: Method,
+        verbatim: bool,
+        page: &Arc<Page>,
+    ) -> Option<Errand> {
         let Asking { rules, inquiry, target, fields, .. } = *asking;
         let uri = self.base.uri(target)?;
         let authorization = fields.get(AUTHORIZATION);
@@ -211,6 +230,7 @@ impl Cache {
                 Kind::Opaque => ReadRequest::opaque(method, uri, fields, verbatim),
             },
             verbatim,
+            page: Arc::clone(page),
         })
     }
 }

@@ -6,6 +6,7 @@ pub mod apart;
 pub mod errand;
 pub mod arrival;
 pub mod state;
+pub mod entered;
 pub mod landing;
 pub mod wait;
 pub mod way;

@@ -11,6 +11,7 @@ use crate::api::write;
 use crate::cache::answer::Answer;
 use crate::cache::answer::AnswerBody;
 use crate::cache::answer::Ending;
+use crate::cache::entered::Entered;
 use crate::cache::state::Cache;
 use crate::cache::wake::Wake;
 use crate::fields::cache_status::CacheStatus;
@@ -62,6 +63,8 @@ pub struct Passage {
     pub detail: Option<&'static str>,
     /// Whose it is.
     pub credential: Option<Tag>,
+    /// Its entry in the accounts.
+    pub entered: Entered,
 }
 
 /// What is known of a request once its head is on its way.
@@ -80,11 +83,11 @@ struct Sent {
 
 impl Cache {
     /// Passes a request through.
-    pub async fn pass(self: &Arc<Self>, passage: &Passage, head: Parts, body: Incoming) -> Ending {
+    pub async fn pass(self: &Arc<Self>, passage: Passage, head: Parts, body: Incoming) -> Ending {
         let mut how =
             CacheStatus { detail: passage.detail, ..CacheStatus::forwarded(passage.reason, None) };
         let (has_body, progress) = (!body.is_end_stream(), Arc::new(Progress::begin()));
-        match self.exchange(passage, head, body, &progress).await {
+        let ending = match self.exchange(&passage, head, body, &progress).await {
             Ok(mut answer) => {
                 let status = Some(answer.status.as_u16());
                 how.handling = Handling::Forward { reason: passage.reason, status, ttl: None };
@@ -96,7 +99,9 @@ impl Cache {
                 warn!(failure = failure.as_str(), cause = lost.cause, "a passage failed upstream");
                 Ending::Failed { failure, how, unread, queued: Duration::ZERO }
             }
-        }
+        };
+        passage.entered.ended(&ending);
+        ending
     }
 
     async fn exchange(
@@ -128,6 +133,7 @@ impl Cache {
         };
         let request = request::passing(head.method, uri, head.headers, body);
         let patience = rules.deadlines.pass_through;
+        passage.entered.account().sent();
         match self.send_through(request, progress, patience).await {
             Ok(response) => self.hear(response, &sent, wake, rules).await,
             Err(lost) => {

@@ -7,6 +7,8 @@ use crate::cache::state::Cache;
 use crate::cache::trip::Trip;
 use crate::cache::way::Sharing;
 use crate::fields::validation;
+use crate::observe::accounts::Account;
+use crate::observe::accounts::Page;
 use crate::policy::reuse;
 use crate::policy::reuse::Besides;
 use crate::policy::reuse::Plan;
@@ -83,6 +85,7 @@ impl Cache {
             // The second question of a try.
             trip.place.charge();
         }
+        let page = if trip.of_nobody { &NOBODY } else { &errand.page };
         let question = Question {
             request: &errand.request,
             conditions,
@@ -91,6 +94,7 @@ impl Cache {
             deadlines: &errand.rules.deadlines,
             left: trip.left,
             place: &trip.place,
+            account: Account { page, accounts: &self.accounts },
         };
         let began = self.clock.now();
         let outcome = attempt::ask(&*self.sender, &question, &self.clock).await;
@@ -99,6 +103,9 @@ impl Cache {
         outcome
     }
 }
+
+/// On whose account a scout goes.
+static NOBODY: Page = Page::of_nobody();
 
 fn failed(lost: &Lost) -> Landed {
     warn!(failure = lost.failure.as_str(), cause = lost.cause, "a read failed upstream");

@@ -10,6 +10,7 @@ use crate::cache::errand::Errand;
 use crate::cache::errand::Landed;
 use crate::cache::errand::Probed;
 use crate::fields::cache_status::ForwardReason;
+use crate::observe::accounts::Accounts;
 use crate::policy::churn::Churn;
 use crate::policy::inquiry::Inquiry;
 use crate::policy::key::Key;
@@ -63,6 +64,8 @@ pub struct Cache {
     pub probes: Forwards<Tag, Probed>,
     /// The keys that are not collapsed for now.
     pub apart: Apart,
+    /// What has come and what was sent.
+    pub accounts: Accounts,
 }
 
 /// What forwards are joined by. A mark is part of it, so nobody who asks after the mark joins a

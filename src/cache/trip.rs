@@ -33,6 +33,8 @@ pub(crate) struct Trip {
     pub(crate) health: Option<Health>,
     /// How much of the whole forward's time it may take.
     pub(crate) left: Duration,
+    /// Whether it is made for nobody: a scout.
+    pub(crate) of_nobody: bool,
 }
 
 /// The tries of one forward.

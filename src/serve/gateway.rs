@@ -3,6 +3,7 @@
 
 use crate::base::time::Timestamp;
 use crate::cache::answer::Ending;
+use crate::cache::entered::Entered;
 use crate::cache::exchange::Asking;
 use crate::cache::exchange::Step;
 use crate::cache::passage::Passage;
@@ -14,6 +15,7 @@ use crate::fields::hop_by_hop;
 use crate::observe::access;
 use crate::observe::access::Line;
 use crate::observe::access::Outcome;
+use crate::observe::accounts::Entry;
 use crate::policy::portion;
 use crate::policy::rules::Rules;
 use crate::serve::batch::Batch;
@@ -84,6 +86,7 @@ impl Gateway {
     /// Answers one request.
     pub fn handle(&self, request: Request<Incoming>) -> Handling {
         let began = self.cache.clock.now();
+        self.cache.accounts.came();
         let (mut head, body) = request.into_parts();
         hop_by_hop::drop_named(&mut head.headers);
         let (rules, method) = (Arc::clone(&self.rules), head.method.clone());
@@ -117,6 +120,7 @@ impl Gateway {
                 let outcome = Outcome::Answered(answer.how);
                 let reply = reply::answer(answer, inquiry.head);
                 self.note(&told, route, &reply, outcome);
+                self.enter(Entry::Stored);
                 Handling::Now(Some(reply))
             }
             Step::Later(ending) => {
@@ -134,6 +138,7 @@ impl Gateway {
                     Duration::ZERO,
                 );
                 self.note(&told, route, &reply, Outcome::Answered(NOTHING_STORED));
+                self.enter(Entry::Refused);
                 Handling::Now(Some(reply))
             }
         }
@@ -141,9 +146,10 @@ impl Gateway {
 
     /// A read whose body was announced in chunks: an empty one is none (design §3.7).
     fn read_once_empty(&self, told: Told, head: Parts, mut body: Incoming) -> Handling {
-        let gateway = self.clone();
+        let (gateway, entered) = (self.clone(), Entered::open(&self.cache));
         Handling::Later(Box::pin(async move {
             let empty = timeout(gateway.body_patience, is_empty(&mut body)).await;
+            entered.handed_on();
             match message::read(&told.rules.clone(), &head) {
                 Ok(Asked::Read(read)) if empty == Ok(true) => {
                     let now = gateway.cache.clock.now();
@@ -157,9 +163,10 @@ impl Gateway {
 
     /// Many tickets with one request.
     fn batch(&self, told: Told, head: Parts, body: Incoming) -> Handling {
-        let gateway = self.clone();
+        let (gateway, entered) = (self.clone(), Entered::open(&self.cache));
         Handling::Later(Box::pin(async move {
             let Ok(permit) = Arc::clone(&gateway.calls).try_acquire_owned() else {
+                entered.handed_on();
                 return gateway.refuse(&told, Refusal::BatchFull);
             };
             let rules = Arc::clone(&told.rules);
@@ -171,8 +178,12 @@ impl Gateway {
                 Ok(Batch::new(tickets.ok_or(Refusal::NoSuchPage)?, ids, permit))
             });
             match call {
-                Err(refusal) => gateway.refuse(&told, refusal),
+                Err(refusal) => {
+                    entered.handed_on();
+                    gateway.refuse(&told, refusal)
+                }
                 Ok(call) => {
+                    entered.ended_as(Entry::Own);
                     let reply = reply::batch(call);
                     gateway.note(&told, "batch", &reply, Outcome::Page);
                     reply
@@ -191,10 +202,11 @@ impl Gateway {
         let authorization = head.headers.get(AUTHORIZATION);
         let credential =
             authorization.map(|value| self.cache.keys.credential(value.as_bytes()).tag());
-        let passage = Passage { rules: Arc::clone(&told.rules), reason, detail, credential };
+        let (rules, entered) = (Arc::clone(&told.rules), Entered::open(&self.cache));
+        let passage = Passage { rules, reason, detail, credential, entered };
         let gateway = self.clone();
         Handling::Later(Box::pin(async move {
-            let ending = gateway.cache.pass(&passage, head, body).await;
+            let ending = gateway.cache.pass(passage, head, body).await;
             gateway.finish(told, route, ending)
         }))
     }
@@ -223,13 +235,21 @@ impl Gateway {
     fn refuse(&self, told: &Told, refusal: Refusal) -> Response<ReplyBody> {
         let reply = reply::notice(&refusal.notice(), None, Duration::ZERO);
         self.note(told, "refused", &reply, Outcome::Own(refusal.as_str()));
+        self.enter(Entry::Refused);
         reply
     }
 
     fn alive(&self, told: &Told) -> Response<ReplyBody> {
         let reply = reply::alive();
         self.note(told, "live", &reply, Outcome::Own("live"));
+        self.enter(Entry::Own);
         reply
+    }
+
+    /// Enters how a request has ended that waited for nothing: last, lest it be entered twice should
+    /// anything before have panicked.
+    fn enter(&self, entry: Entry) {
+        self.cache.accounts.enter(entry);
     }
 
     /// Writes the access line, if there is to be one.

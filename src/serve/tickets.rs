@@ -6,6 +6,7 @@ use crate::cache::exchange::Asking;
 use crate::cache::exchange::Step;
 use crate::cache::state::Cache;
 use crate::fields::cache_control::RequestDirectives;
+use crate::observe::accounts::Entry;
 use crate::policy::inquiry::Inquiry;
 use crate::policy::privacy::Privacy;
 use crate::policy::rules::Rules;
@@ -98,7 +99,16 @@ impl Tickets {
             fields: &self.fields,
             of_a_job: true,
         };
-        Some(self.cache.answer(&asking, self.cache.clock.now()))
+        let accounts = &self.cache.accounts;
+        accounts.came();
+        let step = self.cache.answer(&asking, self.cache.clock.now());
+        match &step {
+            Step::Now(_) => accounts.enter(Entry::Stored),
+            Step::Refused => accounts.enter(Entry::Refused),
+            // It enters itself.
+            Step::Later(_) => {}
+        }
+        Some(step)
     }
 
     /// The longest body that is put on a line, in bytes.

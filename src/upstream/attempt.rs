@@ -4,6 +4,7 @@
 use crate::base::time::Clock;
 use crate::fields::framing::Framing;
 use crate::fields::hop_by_hop;
+use crate::observe::accounts::Account;
 use crate::policy::freshness::Journey;
 use crate::policy::retry;
 use crate::policy::retry::Resend;
@@ -83,8 +84,10 @@ pub struct Question<'a> {
     pub deadlines: &'a Deadlines,
     /// How much of the whole forward's time is left for it.
     pub left: Duration,
-    /// On whose account it is sent.
+    /// Its place among those under way, which its credential pays for.
     pub place: &'a Place,
+    /// On whose account it is sent.
+    pub account: Account<'a>,
 }
 
 /// Asks.
@@ -114,6 +117,7 @@ async fn send(sender: &dyn Sender, question: &Question<'_>) -> Result<Response<I
     for attempts in 1.. {
         let request = question.request.to_request(question.conditions);
         let deadline = question.deadlines.answer;
+        question.account.sent();
         let broken = match timeout(deadline, sender.send(request, lane)).await {
             Ok(Ok(response)) => return Ok(response),
             Ok(Err(broken)) => broken,

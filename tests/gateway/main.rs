@@ -67,6 +67,7 @@ mod fetch_kept;
 mod fetch_whole;
 mod patience;
 mod invalidation;
+mod accounting;
 mod aftermath;
 mod in_flight;
 mod withdrawal;

@@ -245,8 +245,21 @@ async fn history(seed: u64) -> Result<Tally, String> {
     for visit in visits {
         visit.await.map_err(|panic| panic.to_string())??;
     }
+    balance(&house).await?;
     let model = world.model();
     model.wrongs.first().map_or(Ok(model.tally), |wrong| Err(wrong.clone()))
+}
+
+/// Once everything has ended, every request is accounted for, and the upstream has heard of none that
+/// was not sent.
+async fn balance(house: &House) -> Result<(), String> {
+    sleep(Duration::from_secs(1_000)).await;
+    let totals = house.door.gateway.cache.accounts.totals();
+    let heard = u64::try_from(house.upstream.count()).unwrap();
+    if totals.astray() > 0 || heard > totals.upstream || totals.requests == 0 {
+        return Err(format!("{totals:?} do not add up; heard: {heard}"));
+    }
+    Ok(())
 }
 
 #[test]
