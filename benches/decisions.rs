@@ -17,6 +17,7 @@ use verifik_gateway::api::route::Kind;
 use verifik_gateway::api::write;
 use verifik_gateway::app::stand_in_ticket::SAMPLE;
 use verifik_gateway::app::stand_in_ticket::SAMPLE_ID;
+use verifik_gateway::base::room::Room;
 use verifik_gateway::base::secret::Secret;
 use verifik_gateway::base::time::Moment;
 use verifik_gateway::base::time::Timestamp;
@@ -179,12 +180,13 @@ fn on_the_way_out(criterion: &mut Criterion) {
         own_tag: false,
         variant: None,
     };
+    let room = Room::new(usize::MAX);
     criterion.bench_function("copying a response to store it", |b| {
         b.iter(|| {
-            StoredResponse::new(label.clone(), &fields, black_box(SAMPLE.as_bytes())).is_ok()
+            StoredResponse::new(label.clone(), &fields, black_box(SAMPLE.as_bytes()), &room).is_ok()
         });
     });
-    let stored = StoredResponse::new(label, &fields, SAMPLE.as_bytes()).ok().unwrap();
+    let stored = StoredResponse::new(label, &fields, SAMPLE.as_bytes(), &room).ok().unwrap();
     criterion.bench_function("fields and body of a stored response", |b| {
         b.iter(|| (stored.fields(4), stored.body()));
     });

@@ -2,6 +2,7 @@
 
 use crate::base::draw;
 use crate::base::draw::Draw;
+use crate::base::room::Room;
 use crate::base::time::Clock;
 use crate::cache::apart::Apart;
 use crate::cache::collapse::Forwards;
@@ -121,6 +122,7 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
         calls: Arc::new(Semaphore::new(batch::MOST_CALLS)),
         cache: Arc::new(Cache {
             store: store(settings),
+            room: Room::new(room(settings.cache.memory)),
             leases: Leases::default(),
             sender: world.sender,
             keys: world.keys,
@@ -214,8 +216,25 @@ fn lifetimes(settings: &Settings) -> Lifetimes {
 fn store(settings: &Settings) -> Store {
     // A mark must outlive whatever may be stored.
     let retention = lifetimes(settings).retention();
-    Store::new(settings.cache.memory, retention, settings.upstream.total_timeout)
+    Store::new(for_storing(settings.cache.memory), retention, settings.upstream.total_timeout)
 }
+
+/// `cache.memory` is for all bodies, wherever they are: a quarter of it, if that is not much, is not
+/// for storing, so that there is room for what is on its way.
+const fn for_storing(memory: u64) -> u64 {
+    let quarter = memory / 4;
+    memory - if quarter < MOST_ON_THE_WAY { quarter } else { MOST_ON_THE_WAY }
+}
+
+/// What all bodies together may take: with a small memory, or none, answers are read whole and
+/// shared all the same.
+fn room(memory: u64) -> usize {
+    usize::try_from(memory.max(LEAST_ROOM)).unwrap_or(usize::MAX)
+}
+
+const MOST_ON_THE_WAY: u64 = 16 * 1024 * 1024;
+
+const LEAST_ROOM: u64 = 8 * 1024 * 1024;
 
 fn base(url: &model::UpstreamUrl) -> Base {
     Base {

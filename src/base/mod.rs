@@ -1,5 +1,6 @@
-//! Floor 0: what every other floor stands on. Time, secrets, chance.
+//! Floor 0: what every other floor stands on. Time, secrets, chance, room.
 
 pub mod time;
 pub mod secret;
 pub mod draw;
+pub mod room;

@@ -70,7 +70,8 @@ pub enum Landed {
     Found(Arc<StoredResponse>),
     /// An answer, read whole.
     Answer(Arc<Fetched>),
-    /// An answer too long to be read whole: for the first asker only.
+    /// An answer that is not read whole, for its length or for want of room: for the first asker
+    /// only.
     Long(Arc<Handoff>),
     /// No answer.
     Failed(Failure),
@@ -135,6 +136,8 @@ pub struct Handoff {
     pub fields: HeaderMap,
     /// Whether what is stored may stand in for it.
     pub failing: bool,
+    /// Why it was not read whole, and so is not stored.
+    pub why: NotKept,
     /// Its body, until it is taken.
     pub body: Mutex<Option<Streamed>>,
 }
@@ -208,7 +211,7 @@ impl Handoff {
     /// The answer, to the one who begins to read it; a failure to any other.
     pub fn take(&self, reason: ForwardReason) -> Ending {
         let forwarded = CacheStatus::forwarded(reason, Some(self.status.as_u16()));
-        let how = CacheStatus { detail: Some(NotKept::TooLong.as_str()), ..forwarded };
+        let how = CacheStatus { detail: Some(self.why.as_str()), ..forwarded };
         let body = self.body.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(body) = body else {
             return Ending::failed(Failure::Dropped, how);

@@ -38,6 +38,7 @@ use crate::store::marks::Aftermath;
 use crate::store::marks::Scope;
 use crate::store::response::Label;
 use crate::store::response::StoredResponse;
+use crate::store::response::Unfit;
 use crate::upstream::attempt::Heard;
 use crate::upstream::attempt::HeardBody;
 use crate::upstream::failure::Failure;
@@ -56,7 +57,8 @@ impl Cache {
         let (body, rest) = match body {
             HeardBody::Whole(_) if errand.request.is_head() => (None, None),
             HeardBody::Whole(body) => (Some(body), None),
-            HeardBody::Long(streamed) => (Some(Bytes::new()), Some(streamed)),
+            HeardBody::Long(rest) => (Some(Bytes::new()), Some((rest, NotKept::TooLong))),
+            HeardBody::NoRoom(rest) => (Some(Bytes::new()), Some((rest, NotKept::NoRoom))),
         };
         let is_head = body.is_none();
         let arrival =
@@ -128,14 +130,14 @@ impl Cache {
     }
 
     /// Has it decided what follows from an answer, and carries that out. `meaning`: what it says of
-    /// its ticket, if it is about one; `rest`: the body of one that is too long to be read whole.
+    /// its ticket, if it is about one; `rest`: the body of one that is not read whole, and why.
     fn judge(
         &self,
         errand: &Errand,
         turn: Turn,
         mut arrival: Arrival,
         meaning: Option<Meaning>,
-        rest: Option<Streamed>,
+        rest: Option<(Streamed, NotKept)>,
     ) -> Landed {
         let said = ResponseDirectives::read(&arrival.fields);
         let nominated = variant::nominated(errand.kind, Vary::read(&arrival.fields));
@@ -155,12 +157,14 @@ impl Cache {
         let now = facts.received_at;
         self.invalidate(verdict.invalidate, errand, turn, now);
         self.heed_proof(verdict.credential, errand, turn, &facts);
-        if let Some(rest) = rest {
-            self.apart.remember(errand.key, now);
+        if let Some((rest, why)) = rest {
+            if why == NotKept::TooLong {
+                self.apart.remember(errand.key, now);
+            }
             let (status, fields) = (arrival.status, arrival.fields);
             let failing = verdict.deliver == Deliver::AnswerOrStandIn;
             let body = Mutex::new(Some(rest));
-            return Landed::Long(Arc::new(Handoff { status, fields, failing, body }));
+            return Landed::Long(Arc::new(Handoff { status, fields, failing, why, body }));
         }
         if verdict.deliver == Deliver::Failure {
             return Landed::Failed(Failure::Truncated);
@@ -173,7 +177,7 @@ impl Cache {
         let variant = variant.map(Box::new);
         let askers = arrival::askers_fields(&said, errand.privacy);
         let kept = match verdict.keep {
-            Keep::Store => self.keep(errand, turn, &arrival, facts, &askers, variant.clone()),
+            Keep::Store => self.keep(errand, turn, &mut arrival, facts, &askers, variant.clone()),
             Keep::Nothing(why) => Err(why),
         };
         // A 304 confirms what is stored, and the wish to keep nothing is one client's own.
@@ -217,7 +221,7 @@ impl Cache {
         &self,
         errand: &Errand,
         turn: Turn,
-        arrival: &Arrival,
+        arrival: &mut Arrival,
         facts: Facts,
         askers: &[HeaderName],
         variant: Option<Box<Variant>>,
@@ -226,8 +230,12 @@ impl Cache {
         let (status, own_tag) = (arrival.status, arrival.own_tag);
         let label = Label { key: errand.key, asked: turn, facts, status, own_tag, variant };
         let fields = arrival.storable_fields(askers);
-        let stored = StoredResponse::new(label, &fields, body).map_err(|_| NotKept::TooLong)?;
-        self.store.keep(Arc::new(stored), errand.credential, errand.thing, facts.asked_at)
+        let stored = StoredResponse::new(label, &fields, body, &self.room).map_err(not_kept)?;
+        let copy = stored.body();
+        self.store.keep(Arc::new(stored), errand.credential, errand.thing, facts.asked_at)?;
+        // Those who wait read what is stored: its memory is not held twice.
+        arrival.body = Some(copy);
+        Ok(())
     }
 
     /// A newer answer has been seen and is not stored: what is stored from before it must not come
@@ -307,6 +315,13 @@ impl Cache {
             Invalidate::EarlierOfOwnTicket => self.store.invalidate_before(turn, own_ticket, now),
             Invalidate::EarlierOfKey => self.store.drop_earlier(&errand.key, turn),
         }
+    }
+}
+
+const fn not_kept(unfit: Unfit) -> NotKept {
+    match unfit {
+        Unfit::TooLarge => NotKept::TooLong,
+        Unfit::NoRoom => NotKept::NoRoom,
     }
 }
 

@@ -27,6 +27,7 @@ use crate::store::marks::Scope;
 use crate::upstream::attempt;
 use crate::upstream::attempt::HeardBody;
 use crate::upstream::attempt::Lost;
+use crate::upstream::attempt::Whole;
 use crate::upstream::body::Passing;
 use crate::upstream::body::Progress;
 use crate::upstream::body::RequestBody;
@@ -198,13 +199,14 @@ impl Cache {
         self.heed(sent, head.status, None);
         let patience = rules.deadlines.pass_through;
         let body = if telling && !sent.head {
-            attempt::read(incoming, REFUSAL_BYTES, patience).await?
+            attempt::read(incoming, Whole { longest: REFUSAL_BYTES, room: &self.room, patience })
+                .await?
         } else {
             HeardBody::Long(Streamed::new(Bytes::new(), incoming, patience))
         };
         let meaning = match &body {
             HeardBody::Whole(text) => Some(answer::meaning(head.status, &head.headers, text, "")),
-            HeardBody::Long(_) => None,
+            HeardBody::Long(_) | HeardBody::NoRoom(_) => None,
         };
         if wake.may_name_more() {
             wake.name(self.named(&head.headers, sent, rules));
@@ -219,7 +221,9 @@ impl Cache {
             fields: head.headers,
             body: match body {
                 HeardBody::Whole(text) => AnswerBody::Whole(text),
-                HeardBody::Long(streamed) => AnswerBody::Streamed(streamed),
+                HeardBody::Long(streamed) | HeardBody::NoRoom(streamed) => {
+                    AnswerBody::Streamed(streamed)
+                }
             },
             age: None,
             queued: Duration::ZERO,

@@ -17,6 +17,7 @@ use crate::upstream::attempt;
 use crate::upstream::attempt::Heard;
 use crate::upstream::attempt::Lost;
 use crate::upstream::attempt::Question;
+use crate::upstream::attempt::Whole;
 use http::HeaderName;
 use http::HeaderValue;
 use http::StatusCode;
@@ -90,7 +91,11 @@ impl Cache {
             request: &errand.request,
             conditions,
             lane: trip.lane,
-            read_whole: errand.rules.max_stored_body,
+            whole: Whole {
+                longest: errand.rules.max_stored_body,
+                room: &self.room,
+                patience: errand.rules.deadlines.body,
+            },
             deadlines: &errand.rules.deadlines,
             left: trip.left,
             place: &trip.place,

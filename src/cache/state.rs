@@ -2,6 +2,7 @@
 
 use crate::api::route::Kind;
 use crate::base::draw::Draw;
+use crate::base::room::Room;
 use crate::base::time::Clock;
 use crate::base::time::Timestamp;
 use crate::cache::apart::Apart;
@@ -64,6 +65,8 @@ pub struct Cache {
     pub probes: Forwards<Tag, Probed>,
     /// The keys that are not collapsed for now.
     pub apart: Apart,
+    /// What all bodies together may take: stored, on their way, and waiting to be read.
+    pub room: Arc<Room>,
     /// What has come and what was sent.
     pub accounts: Accounts,
 }

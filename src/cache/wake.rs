@@ -9,6 +9,7 @@ use crate::api::write;
 use crate::api::write::Aftermath as Landing;
 use crate::api::write::ListedIds;
 use crate::api::write::Touched;
+use crate::base::room::Taken;
 use crate::cache::state::Cache;
 use crate::policy::key::Tag;
 use crate::store::marks::Aftermath;
@@ -23,8 +24,9 @@ use std::time::Duration;
 pub struct Wake {
     cache: Arc<Cache>,
     touched: Touched,
-    /// The beginning of the body, where the ids stand in it.
+    /// The beginning of the body, where the ids stand in it; without room for one they are not read.
     listed: Option<Arc<BodyCopy>>,
+    _held: Option<Taken>,
     credential: Option<Tag>,
     /// What it was sent to, where that is not all that it touches, and what the answer names.
     named: Vec<Scope>,
@@ -37,10 +39,14 @@ const MAY_STILL_LAND: Duration = Duration::from_mins(1);
 impl Wake {
     /// The wake of a write that touches `touched`.
     pub fn new(cache: Arc<Cache>, touched: Touched, credential: Option<Tag>) -> Self {
-        let listed =
-            (touched == Touched::Listed).then(|| Arc::new(BodyCopy::new(write::LONGEST_LISTING)));
+        let (mut listed, mut held) = (None, None);
+        if touched == Touched::Listed {
+            held = cache.room.take(write::LONGEST_LISTING);
+            let copy = || Arc::new(BodyCopy::new(write::LONGEST_LISTING));
+            listed = held.as_ref().map(|_| copy());
+        }
         let armed = touched != Touched::Nothing;
-        Self { cache, touched, listed, credential, named: Vec::new(), armed }
+        Self { cache, touched, listed, _held: held, credential, named: Vec::new(), armed }
     }
 
     /// Where to copy the body to, if it is to be read for ids.

@@ -67,6 +67,8 @@ pub enum NotKept {
     Unsettled,
     /// An answer asked for later came sooner, and is stored.
     Overtaken,
+    /// There is no room for it in memory.
+    NoRoom,
     /// It answers a HEAD, and has no body that could be stored.
     Head,
 }
@@ -96,6 +98,7 @@ impl NotKept {
             Self::Invalidated => "invalidated",
             Self::Unsettled => "unsettled",
             Self::Overtaken => "overtaken",
+            Self::NoRoom => "no-room",
             Self::Head => "head",
         }
     }

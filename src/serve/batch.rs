@@ -3,6 +3,8 @@
 //! The answer's body is what does the work. It goes on only as fast as the client reads it, and ends
 //! with it: who leaves takes with it whatever was not sent yet.
 
+use crate::base::room::Taken;
+use crate::cache::answer::Ending;
 use crate::cache::exchange::Step;
 use crate::serve::batch_line;
 use crate::serve::batch_line::Counts;
@@ -37,13 +39,14 @@ pub struct Batch {
     tickets: Tickets,
     asked: usize,
     left: VecDeque<(usize, String)>,
-    under_way: JoinSet<Line>,
+    under_way: JoinSet<Ending>,
     /// Which ids those are, should one end without a line.
     places: HashMap<Id, (usize, String)>,
     lines: String,
     counts: Counts,
     stage: Stage,
     _permit: OwnedSemaphorePermit,
+    _taken: Taken,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -58,8 +61,13 @@ enum Stage {
 
 impl Batch {
     /// A call for these ids, none of which is asked for before the first line is wanted.
-    /// `permit`: one of those for calls under way.
-    pub fn new(tickets: Tickets, ids: Vec<String>, permit: OwnedSemaphorePermit) -> Self {
+    /// `permit`: one of those for calls under way; `taken`: the room for its ids.
+    pub fn new(
+        tickets: Tickets,
+        ids: Vec<String>,
+        permit: OwnedSemaphorePermit,
+        taken: Taken,
+    ) -> Self {
         let asked = ids.len();
         Self {
             tickets,
@@ -71,6 +79,7 @@ impl Batch {
             counts: Counts::default(),
             stage: Stage::Asking,
             _permit: permit,
+            _taken: taken,
         }
     }
 
@@ -82,10 +91,7 @@ impl Batch {
                 return self.hand_over();
             }
             match self.under_way.poll_join_next_with_id(cx) {
-                Poll::Ready(Some(Ok((id, line)))) => {
-                    self.places.remove(&id);
-                    self.write(&line);
-                }
+                Poll::Ready(Some(Ok((id, ending)))) => self.write_ended(id, &ending),
                 Poll::Ready(Some(Err(error))) => self.write_lost(&error),
                 Poll::Ready(None) if !self.left.is_empty() => {}
                 Poll::Ready(None) => {
@@ -114,27 +120,29 @@ impl Batch {
     }
 
     fn begin(&mut self, index: usize, id: String) {
-        let longest = self.tickets.longest_line();
+        let place = Place { index, id: &id };
         match self.tickets.ask(&id) {
-            None => self.write(&batch_line::of_dropped(Place { index, id: &id, longest })),
-            Some(Step::Now(answer)) => {
-                let line = batch_line::of_whole(Place { index, id: &id, longest }, &answer);
-                self.write(&line);
-            }
+            None => self.write(&batch_line::of_dropped(place)),
+            Some(Step::Now(answer)) => self.write(&batch_line::of_whole(place, &answer)),
             Some(Step::Later(ending)) => {
-                let named = id.clone();
-                let task = self.under_way.spawn(async move {
-                    let ending = ending.await;
-                    batch_line::of_ending(Place { index, id: &named, longest }, ending).await
-                });
+                let (longest, room) = self.tickets.room_of_a_line();
+                let task = self
+                    .under_way
+                    .spawn(async move { batch_line::whole(ending.await, longest, &room).await });
                 self.places.insert(task.id(), (index, id));
             }
             Some(Step::Refused) => {
-                let (place, notice) =
-                    (Place { index, id: &id, longest }, Refusal::NotStored.notice());
+                let notice = Refusal::NotStored.notice();
                 let counts = Counts { failed: 1, ..Counts::default() };
                 self.write(&batch_line::of_notice(place, &notice, "refused", counts));
             }
+        }
+    }
+
+    /// Only now its line is made: until the client reads, an answer takes no more than its body does.
+    fn write_ended(&mut self, task: Id, ending: &Ending) {
+        if let Some((index, id)) = self.places.remove(&task) {
+            self.write(&batch_line::of_ending(Place { index, id: &id }, ending));
         }
     }
 
@@ -157,8 +165,7 @@ impl Batch {
         let place = self.places.remove(&lost.id());
         if let (Stage::Asking, Some((index, id))) = (self.stage, place) {
             error!("an id of a batch ended without an outcome");
-            let longest = self.tickets.longest_line();
-            self.write(&batch_line::of_dropped(Place { index, id: &id, longest }));
+            self.write(&batch_line::of_dropped(Place { index, id: &id }));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::api::answer;
 use crate::api::answer::Meaning;
+use crate::base::room::Room;
 use crate::cache::answer::Answer;
 use crate::cache::answer::AnswerBody;
 use crate::cache::answer::Ending;
@@ -17,6 +18,7 @@ use http::StatusCode;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What one id has come to.
@@ -44,15 +46,13 @@ pub struct Counts {
     pub waited: Duration,
 }
 
-/// How the lines of one call begin, and how much of a body is put on one.
+/// How the line of an id begins.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     /// Where the id stands in the call, from 0.
     pub index: usize,
     /// The id: letters, digits, `_` and `-`.
     pub id: &'a str,
-    /// The longest body that is put on a line, in bytes.
-    pub longest: usize,
 }
 
 impl Counts {
@@ -69,35 +69,26 @@ impl Counts {
     }
 }
 
-/// The line of an id whose forward has ended.
-pub async fn of_ending(place: Place<'_>, ending: Ending) -> Line {
-    match ending {
-        Ending::Answered(answer) => of_answer(place, *answer).await,
-        Ending::Failed { failure, how, queued, .. } => of_failure(place, failure, &how, queued),
+/// An ending with its body whole, as a line needs it: what is still to come is read into some of the
+/// `room`, if it is not longer than `longest`.
+pub async fn whole(ending: Ending, longest: usize, room: &Arc<Room>) -> Ending {
+    let Ending::Answered(mut answer) = ending else { return ending };
+    let AnswerBody::Streamed(streamed) = answer.body else { return Ending::Answered(answer) };
+    match gather(streamed, longest, room).await {
+        Ok(whole) => {
+            answer.body = AnswerBody::Whole(whole);
+            Ending::Answered(answer)
+        }
+        Err(failure) => Ending::failed(failure, answer.how).after(answer.queued),
     }
 }
 
-async fn of_answer(place: Place<'_>, answer: Answer) -> Line {
-    let Answer { status, fields, body, is_stored, age, how, queued, .. } = answer;
-    let whole = match body {
-        AnswerBody::Whole(whole) => whole,
-        AnswerBody::Unsent => Bytes::new(),
-        AnswerBody::Streamed(streamed) => match gather(streamed, place.longest).await {
-            Ok(whole) => whole,
-            Err(failure) => return of_failure(place, failure, &how, queued),
-        },
-    };
-    let answer = Answer {
-        status,
-        fields,
-        body: AnswerBody::Whole(whole),
-        is_stored,
-        age,
-        how,
-        queued,
-        reason: None,
-    };
-    of_whole(place, &answer)
+/// The line of an id whose forward has ended.
+pub fn of_ending(place: Place<'_>, ending: &Ending) -> Line {
+    match ending {
+        Ending::Answered(answer) => of_whole(place, answer),
+        Ending::Failed { failure, how, queued, .. } => of_failure(place, *failure, how, *queued),
+    }
 }
 
 /// The line of an id whose answer is there. (One whose body is still to come has none yet.)
@@ -217,16 +208,23 @@ fn push_body(text: &mut String, body: &[u8]) {
     }
 }
 
-/// Reads what is still to come of an answer, if it is not too long for a line.
-async fn gather(mut streamed: Streamed, longest: usize) -> Result<Bytes, Failure> {
-    let mut whole = BytesMut::new();
+/// Reads what is still to come of an answer, if it is not too long for a line and there is room.
+async fn gather(
+    mut streamed: Streamed,
+    longest: usize,
+    room: &Arc<Room>,
+) -> Result<Bytes, Failure> {
+    let (mut whole, mut taken) = (BytesMut::new(), room.begin());
     while let Some(frame) = streamed.frame().await {
         if let Ok(data) = frame?.into_data() {
             if whole.len().saturating_add(data.len()) > longest {
                 return Err(Failure::TooLong);
             }
+            if !taken.grow(data.len()) {
+                return Err(Failure::Full);
+            }
             whole.extend_from_slice(&data);
         }
     }
-    Ok(whole.freeze())
+    Ok(taken.hold(whole))
 }

@@ -171,11 +171,15 @@ impl Gateway {
             };
             let rules = Arc::clone(&told.rules);
             let most = rules.batch.as_ref().map_or(0, |batch| batch.max_ids);
+            let Some(taken) = gateway.cache.room.take(batch_body::memory(&body, most)) else {
+                entered.handed_on();
+                return gateway.refuse(&told, Refusal::BatchFull);
+            };
             let read = batch_body::ids(body, most, gateway.body_patience).await;
             let (query, cache) = (head.uri.query(), Arc::clone(&gateway.cache));
             let call = read.and_then(|ids| {
                 let tickets = Tickets::new(rules, cache, query, &head.headers);
-                Ok(Batch::new(tickets.ok_or(Refusal::NoSuchPage)?, ids, permit))
+                Ok(Batch::new(tickets.ok_or(Refusal::NoSuchPage)?, ids, permit, taken))
             });
             match call {
                 Err(refusal) => {

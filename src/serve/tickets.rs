@@ -2,6 +2,7 @@
 
 use crate::api::route::Kind;
 use crate::api::route::Resource;
+use crate::base::room::Room;
 use crate::cache::exchange::Asking;
 use crate::cache::exchange::Step;
 use crate::cache::state::Cache;
@@ -111,9 +112,10 @@ impl Tickets {
         Some(step)
     }
 
-    /// The longest body that is put on a line, in bytes.
-    pub fn longest_line(&self) -> usize {
-        self.rules.max_stored_body.saturating_mul(LONGEST_LINE)
+    /// The longest body that is put on a line, in bytes, and what there is room for.
+    pub fn room_of_a_line(&self) -> (usize, Arc<Room>) {
+        let longest = self.rules.max_stored_body.saturating_mul(LONGEST_LINE);
+        (longest, Arc::clone(&self.cache.room))
     }
 }
 

@@ -112,7 +112,7 @@ impl Store {
         let room = self.shelves.policy().max_capacity();
         let alone = weight(&Shelf::One(Arc::clone(&response)));
         if room.is_some_and(|room| u64::from(alone) > room) {
-            return Err(NotKept::TooLong);
+            return Err(NotKept::NoRoom);
         }
         let entry = self.shelves.entry(response.key);
         let kept = entry.and_compute_with(|there| match there {
@@ -159,12 +159,8 @@ impl Store {
 /// moka refuses more than a thousand years.
 const LONGEST_RETENTION: Duration = Duration::from_hours(100 * 365 * 24);
 
-/// What a stored response costs above its fields and body: moka's entry, the key, our facts and
-/// the allocations' own heads (measured by `benches/memory.rs`, rounded up).
-const OVERHEAD: usize = 640;
-
 fn weight(shelf: &Shelf) -> u32 {
-    let sizes = shelf.all().iter().map(|stored| stored.len().saturating_add(OVERHEAD));
+    let sizes = shelf.all().iter().map(|stored| stored.weight());
     u32::try_from(sizes.fold(0, usize::saturating_add)).unwrap_or(u32::MAX)
 }
 
@@ -202,6 +198,7 @@ impl Hasher for FirstBytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::room::Room;
     use crate::base::secret::Secret;
     use crate::policy::freshness::Facts;
     use crate::policy::freshness::Staleness;
@@ -236,7 +233,8 @@ mod tests {
             own_tag: false,
             variant: None,
         };
-        let response = StoredResponse::new(label, &HeaderMap::new(), b"{}").unwrap();
+        let response =
+            StoredResponse::new(label, &HeaderMap::new(), b"{}", &Room::new(1_000)).unwrap();
         let store = Store::new(1 << 20, LONG, LONG);
         store.shelves.insert(key(&ben), Shelf::One(Arc::new(response)));
         let found = store.look_up(&key(&ben), |_| true, || (ben.tag(), secret.ticket("1")), NOW);

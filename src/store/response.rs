@@ -3,6 +3,7 @@
 //! The block is copied to exact size. Field values and bodies as hyper hands them over are slices
 //! of its read buffers; to keep one is to keep 8 KiB (measured: ten times a ticket's own size).
 
+use crate::base::room::Room;
 use crate::policy::freshness::Facts;
 use crate::policy::key::Key;
 use crate::policy::key::Variant;
@@ -10,12 +11,12 @@ use crate::policy::order::Turn;
 use bytes::Buf;
 use bytes::BufMut;
 use bytes::Bytes;
-use bytes::BytesMut;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::StatusCode;
 use http::header::AGE;
+use std::sync::Arc;
 
 /// A response as it was answered, whole, and fit to be reused.
 pub struct StoredResponse {
@@ -38,9 +39,14 @@ pub struct StoredResponse {
     block: Bytes,
 }
 
-/// Why a response could not be put into a block: a field of 64 KiB or a body of 4 GiB.
+/// Why a response could not be put into a block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct TooLarge;
+pub enum Unfit {
+    /// A field of 64 KiB or a body of 4 GiB.
+    TooLarge,
+    /// There is no room for it now.
+    NoRoom,
+}
 
 /// What a response is stored as, apart from its fields and body.
 #[derive(Clone)]
@@ -60,17 +66,24 @@ pub struct Label {
 }
 
 impl StoredResponse {
-    /// Copies a response. `fields` are its end-to-end fields; `Age` is left out, for every reuse
-    /// works out its own.
-    pub fn new(label: Label, fields: &HeaderMap, body: &[u8]) -> Result<Self, TooLarge> {
+    /// Copies a response into some of the `room`, which it holds for as long as anybody reads it.
+    /// `fields` are its end-to-end fields; `Age` is left out, for every reuse works out its own.
+    pub fn new(
+        label: Label,
+        fields: &HeaderMap,
+        body: &[u8],
+        room: &Arc<Room>,
+    ) -> Result<Self, Unfit> {
         let kept = || fields.iter().filter(|(name, _)| **name != AGE);
         let fields_size: usize = kept()
             .map(|(name, value)| LENGTHS + name.as_str().len() + value.len())
             .fold(0, usize::saturating_add);
-        let mut block = BytesMut::with_capacity(fields_size.saturating_add(body.len()));
+        let size = fields_size.saturating_add(body.len());
+        let taken = room.take(size.saturating_add(OVERHEAD)).ok_or(Unfit::NoRoom)?;
+        let mut block = Vec::with_capacity(size);
         for (name, value) in kept() {
-            block.put_u16(u16::try_from(name.as_str().len()).map_err(|_| TooLarge)?);
-            block.put_u16(u16::try_from(value.len()).map_err(|_| TooLarge)?);
+            block.put_u16(u16::try_from(name.as_str().len()).map_err(|_| Unfit::TooLarge)?);
+            block.put_u16(u16::try_from(value.len()).map_err(|_| Unfit::TooLarge)?);
             block.put_slice(name.as_str().as_bytes());
             block.put_slice(value.as_bytes());
         }
@@ -83,9 +96,9 @@ impl StoredResponse {
             status,
             own_tag,
             variant,
-            field_count: u16::try_from(kept().count()).map_err(|_| TooLarge)?,
-            body_at: u32::try_from(fields_size).map_err(|_| TooLarge)?,
-            block: block.freeze(),
+            field_count: u16::try_from(kept().count()).map_err(|_| Unfit::TooLarge)?,
+            body_at: u32::try_from(fields_size).map_err(|_| Unfit::TooLarge)?,
+            block: taken.hold(block.into_boxed_slice()),
         })
     }
 
@@ -120,16 +133,15 @@ impl StoredResponse {
         block
     }
 
-    /// The length of fields and body in memory, in bytes.
-    pub fn len(&self) -> usize {
-        self.block.len()
-    }
-
-    /// Whether there is neither field nor body.
-    pub fn is_empty(&self) -> bool {
-        self.block.is_empty()
+    /// What it costs in memory, in bytes: its fields and body, and what is kept besides.
+    pub fn weight(&self) -> usize {
+        self.block.len().saturating_add(OVERHEAD)
     }
 }
+
+/// What a stored response costs above its fields and body: moka's entry, the key, our facts and
+/// the allocations' own heads (measured by `benches/memory`, rounded up).
+const OVERHEAD: usize = 640;
 
 /// The two lengths in front of a field.
 const LENGTHS: usize = 4;
@@ -170,9 +182,25 @@ mod tests {
     fn an_age_on_arrival_is_not_replayed_and_an_endless_field_is_refused() {
         let mut fields = HeaderMap::new();
         fields.insert(AGE, HeaderValue::from_static("7"));
-        assert!(StoredResponse::new(label(), &fields, b"{}").unwrap().fields(0).is_empty());
+        let stored =
+            |fields: &HeaderMap| StoredResponse::new(label(), fields, b"{}", &Room::new(70_000));
+        assert!(stored(&fields).unwrap().fields(0).is_empty());
         fields.insert("x-long", "a".repeat(65_536).parse().unwrap());
-        assert!(StoredResponse::new(label(), &fields, b"{}").is_err());
+        assert_eq!(stored(&fields).err(), Some(Unfit::TooLarge));
+    }
+
+    #[test]
+    fn it_holds_its_room_until_the_last_reader_is_done() {
+        let room = Room::new(1_000);
+        let stored = StoredResponse::new(label(), &HeaderMap::new(), b"{}", &room).unwrap();
+        assert_eq!(room.used(), stored.weight());
+        let another = StoredResponse::new(label(), &HeaderMap::new(), b"{}", &room);
+        assert_eq!(another.err(), Some(Unfit::NoRoom));
+        let body = stored.body();
+        drop(stored);
+        assert_eq!(room.used(), 642);
+        drop(body);
+        assert_eq!(room.used(), 0);
     }
 
     proptest! {
@@ -186,7 +214,7 @@ mod tests {
                 let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
                 fields.append(name, HeaderValue::from_str(value.trim()).unwrap());
             }
-            let stored = StoredResponse::new(label(), &fields, &body).unwrap();
+            let stored = StoredResponse::new(label(), &fields, &body, &Room::new(9_000)).unwrap();
             prop_assert_eq!(stored.fields(2), fields);
             prop_assert_eq!(&stored.body()[..], &body[..]);
         }

@@ -77,6 +77,7 @@ impl Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::room::Room;
     use crate::base::secret::Secret;
     use crate::base::time::Timestamp;
     use crate::policy::freshness::Facts;
@@ -121,7 +122,7 @@ mod tests {
             own_tag: false,
             variant: variant.map(Box::new),
         };
-        Arc::new(StoredResponse::new(label, &HeaderMap::new(), b"").unwrap())
+        Arc::new(StoredResponse::new(label, &HeaderMap::new(), b"", &Room::new(1_000)).unwrap())
     }
 
     fn shelf(responses: &[(u64, Option<&str>)]) -> Shelf {

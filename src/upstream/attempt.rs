@@ -1,6 +1,8 @@
 //! One forward of a read: send it, perhaps once more, and read the answer whole, all within its
 //! deadlines.
 
+use crate::base::room::Room;
+use crate::base::room::Taken;
 use crate::base::time::Clock;
 use crate::fields::framing::Framing;
 use crate::fields::hop_by_hop;
@@ -29,6 +31,7 @@ use http::response::Parts;
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -52,6 +55,8 @@ pub enum HeardBody {
     Whole(Bytes),
     /// It is longer than what is read before an answer starts; this is for one client.
     Long(Streamed),
+    /// There is no room to read it whole now; this is for one client too.
+    NoRoom(Streamed),
 }
 
 /// A failed forward, and the libraries' words about it.
@@ -78,8 +83,8 @@ pub struct Question<'a> {
     /// Which connections may carry it. On a pooled one it is sent again where the upstream was
     /// closing that.
     pub lane: Lane,
-    /// The longest body that is read before the answer is handed on, in bytes.
-    pub read_whole: usize,
+    /// Which bodies are read before the answer is handed on.
+    pub whole: Whole<'a>,
     /// How long it may take.
     pub deadlines: &'a Deadlines,
     /// How much of the whole forward's time is left for it.
@@ -90,6 +95,17 @@ pub struct Question<'a> {
     pub account: Account<'a>,
 }
 
+/// Which bodies are read whole, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole<'a> {
+    /// The longest, in bytes.
+    pub longest: usize,
+    /// What there is room for.
+    pub room: &'a Arc<Room>,
+    /// How long the upstream may be silent.
+    pub patience: Duration,
+}
+
 /// Asks.
 pub async fn ask(
     sender: &dyn Sender,
@@ -97,12 +113,11 @@ pub async fn ask(
     clock: &Clock,
 ) -> Result<Heard, Lost> {
     let asked_at = clock.now();
-    let deadlines = question.deadlines;
     let heard = async {
         let response = send(sender, question).await?;
         let (head, incoming) = response.into_parts();
         let framing = framing(&head, question.request.is_head())?;
-        let body = read(incoming, question.read_whole, deadlines.body).await?;
+        let body = read(incoming, question.whole).await?;
         let mut fields = head.headers;
         hop_by_hop::strip(&mut fields);
         let journey = Journey { asked_at, received: clock.moment() };
@@ -159,18 +174,14 @@ pub fn framing(head: &Parts, asked_for_head: bool) -> Result<Framing, Failure> {
 }
 
 /// Reads a body whole, or as much of it as shows that it is too long for that.
-pub async fn read(
-    mut incoming: Incoming,
-    read_whole: usize,
-    patience: Duration,
-) -> Result<HeardBody, Lost> {
+pub async fn read(mut incoming: Incoming, whole: Whole<'_>) -> Result<HeardBody, Lost> {
     let announced = incoming.size_hint().lower();
-    if announced > u64::try_from(read_whole).unwrap_or(u64::MAX) {
-        return Ok(HeardBody::Long(Streamed::new(Bytes::new(), incoming, patience)));
+    if announced > u64::try_from(whole.longest).unwrap_or(u64::MAX) {
+        return Ok(HeardBody::Long(Streamed::new(Bytes::new(), incoming, whole.patience)));
     }
-    let mut begun = Gathered::default();
+    let mut begun = Gathered::new(whole.room);
     loop {
-        let frame = match timeout(patience, incoming.frame()).await {
+        let frame = match timeout(whole.patience, incoming.frame()).await {
             Err(_) => return Err(Failure::BodyTimeout.into()),
             Ok(None) => break,
             Ok(Some(Err(error))) => {
@@ -179,33 +190,41 @@ pub async fn read(
             }
             Ok(Some(Ok(frame))) => frame,
         };
-        if let Ok(data) = frame.into_data() {
-            begun.add(data);
-        }
-        if begun.len() > read_whole {
-            return Ok(HeardBody::Long(Streamed::new(begun.whole(), incoming, patience)));
+        let there_is_room = frame.into_data().map_or(true, |data| begun.add(data));
+        let is_long = begun.len() > whole.longest;
+        if is_long || !there_is_room {
+            let streamed = Streamed::new(begun.whole(), incoming, whole.patience);
+            let long = if is_long { HeardBody::Long } else { HeardBody::NoRoom };
+            return Ok(long(streamed));
         }
     }
     Ok(HeardBody::Whole(begun.whole()))
 }
 
 /// The parts of a body. One that comes in a single part, as tickets do, is not copied.
-#[derive(Default)]
 struct Gathered {
     first: Bytes,
     all: BytesMut,
+    taken: Taken,
 }
 
 impl Gathered {
-    fn add(&mut self, data: Bytes) {
+    fn new(room: &Arc<Room>) -> Self {
+        Self { first: Bytes::new(), all: BytesMut::new(), taken: room.begin() }
+    }
+
+    /// Takes it in. False if there was no room for it: then it should be the last.
+    fn add(&mut self, data: Bytes) -> bool {
+        let there_is_room = self.taken.grow(data.len());
         if self.len() == 0 {
             self.first = data;
-            return;
+        } else {
+            if self.all.is_empty() {
+                self.all.extend_from_slice(&self.first);
+            }
+            self.all.extend_from_slice(&data);
         }
-        if self.all.is_empty() {
-            self.all.extend_from_slice(&self.first);
-        }
-        self.all.extend_from_slice(&data);
+        there_is_room
     }
 
     fn len(&self) -> usize {
@@ -213,6 +232,8 @@ impl Gathered {
     }
 
     fn whole(self) -> Bytes {
-        if self.all.is_empty() { self.first } else { self.all.freeze() }
+        let Self { first, all, taken } = self;
+        let octets = if all.is_empty() { first } else { all.freeze() };
+        if octets.is_empty() { octets } else { taken.hold(octets) }
     }
 }

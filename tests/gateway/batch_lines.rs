@@ -18,7 +18,7 @@ use verifik_gateway::serve::batch_line::of_failure;
 use verifik_gateway::serve::batch_line::of_whole;
 use verifik_gateway::upstream::failure::Failure;
 
-const PLACE: Place<'_> = Place { index: 7, id: "a-1", longest: 9 };
+const PLACE: Place<'_> = Place { index: 7, id: "a-1" };
 
 fn answer(status: u16, how: CacheStatus, age: Option<u64>, body: Vec<u8>) -> Answer {
     Answer {

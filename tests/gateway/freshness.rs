@@ -222,7 +222,7 @@ async fn without_memory_nothing_is_stored() {
     for asked in [1, 2] {
         let reply = house.ticket("t1", ANN).await;
         assert_eq!((reply.status, house.upstream.count()), (200, asked));
-        assert!(reply.cache().ends_with("; detail=too-long"), "{}", reply.cache());
+        assert!(reply.cache().ends_with("; detail=no-room"), "{}", reply.cache());
     }
 }
 

@@ -83,6 +83,7 @@ mod opaque_sharing;
 mod opaque_invalidation;
 mod malformed;
 mod malformed_values;
+mod room;
 mod second_reading;
 mod third_reading;
 mod papers;
