@@ -16,6 +16,7 @@ use verifik_gateway::app::demo;
 use verifik_gateway::app::ending::Ending;
 use verifik_gateway::app::fetch;
 use verifik_gateway::app::fetch_report::Report;
+use verifik_gateway::app::process;
 use verifik_gateway::app::run;
 
 /// Cheaper than the system's allocator where tickets are fetched and stored; hits see no difference.
@@ -23,6 +24,9 @@ use verifik_gateway::app::run;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    // First of all: the environment may hold a token.
+    process::conceal();
+    process::hush_panics();
     let ending = match cli::parse(env::args_os()) {
         Ok(Command::Serve(sources)) => run::serve(&sources, env::vars_os()),
         Ok(Command::Check(sources)) => check::check(&sources, env::vars_os()),

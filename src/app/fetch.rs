@@ -22,14 +22,14 @@ use crate::app::fetch_report::Stop;
 use crate::app::fetch_resume::Rest;
 use crate::app::fetch_tally::Board;
 use crate::app::fetch_tally::Tally;
+use crate::app::fetch_token::Token;
+use crate::app::process;
 use crate::app::run;
-use crate::base::secret::Secret;
 use crate::base::time::Clock;
 use crate::settings::load::Loaded;
 use crate::settings::load::load;
 use crate::settings::mistakes::escaped;
 use crate::settings::sources::Sources;
-use http::HeaderValue;
 use std::ffi::OsString;
 use std::io;
 use std::io::IsTerminal;
@@ -54,9 +54,11 @@ pub fn fetch(
     sources: &Sources,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Report, Ending> {
-    let environment: Vec<_> = environment.into_iter().collect();
-    let token = read_token(errand.token_file.as_deref(), &environment)?;
+    let mut environment: Vec<_> = environment.into_iter().collect();
+    let token = read_token(errand.token_file.as_deref(), &mut environment)?;
     let loaded = load(sources, environment)?;
+    // A gateway of its own does so again, and has a log to say if it cannot.
+    let _ = process::settle(loaded.settings.lifecycle.core_dumps);
     let text = read_ids(&errand.ids)?;
     let ids = distinct(&text).map_err(|fault| bad_list(&errand.ids, &fault))?;
     let mut rest = Rest::all(&ids);
@@ -69,7 +71,7 @@ pub fn fetch(
 async fn run(
     errand: &Errand,
     loaded: &Loaded,
-    token: Secret<HeaderValue>,
+    token: Token,
     left: Vec<(usize, &str)>,
     tally: Tally,
     output: Output,
@@ -80,7 +82,7 @@ async fn run(
         Some(url) => Gateway::elsewhere(url, &loaded.settings),
         None => Gateway::embedded(loaded).await?,
     };
-    let budget = gateway.budget(token.expose());
+    let budget = gateway.budget(token.value());
     let (keeper, kept) = mpsc::channel(KEPT_AHEAD);
     let keeping = spawn_blocking(move || keep(output, kept));
     let mut job = Job {
@@ -119,10 +121,13 @@ async fn close(
     gateway: Gateway,
     destination: Destination<'_>,
 ) -> Result<(), Stop> {
-    let written = keeping.await.unwrap_or_else(|panicked| Err(io::Error::other(panicked)));
+    let written = keeping.await.unwrap_or_else(|_| Err(io::Error::other(LOST)));
     gateway.close().await;
     written.map_err(|error| Stop::Unwritten(format!("{}: {error}", name(destination))))
 }
+
+/// In the place of what a panic said, which may quote a ticket.
+const LOST: &str = "a defect of verifik-gateway's ended the writing";
 
 fn name(destination: Destination<'_>) -> String {
     match destination {

@@ -1,7 +1,7 @@
 //! One call of the batch endpoint: asked, and heard line by line.
 
 use crate::app::fetch_lines::Lines;
-use crate::base::secret::Secret;
+use crate::app::fetch_token::Token;
 use crate::settings::mistakes::escaped;
 use crate::upstream::failure::causes_in_words;
 use bytes::Bytes;
@@ -40,7 +40,7 @@ pub struct Caller {
     /// Of its batch endpoint.
     pub path: String,
     /// What goes into `Authorization`.
-    pub token: Secret<HeaderValue>,
+    pub token: Token,
 }
 
 /// Why a call brought less than it was for. The sentences are for the operator.
@@ -101,7 +101,7 @@ impl Caller {
             .method(Method::POST)
             .uri(&self.path)
             .header(header::HOST, self.gateway.as_str())
-            .header(header::AUTHORIZATION, self.token.expose())
+            .header(header::AUTHORIZATION, self.token.value())
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, LINES);
         request.body(Full::from(body)).map_err(|error| error.to_string())

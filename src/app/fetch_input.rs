@@ -5,11 +5,11 @@ use crate::app::cli;
 use crate::app::ending::Ending;
 use crate::app::fetch_ids::LONGEST_TEXT;
 use crate::app::fetch_ids::ListFault;
+use crate::app::fetch_token::Token;
 use crate::app::fetch_token::authorization;
 use crate::app::run;
 use crate::base::secret::Secret;
 use crate::settings::mistakes::escaped;
-use http::HeaderValue;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
@@ -50,29 +50,43 @@ pub fn bad_list(path: &Path, fault: &ListFault) -> Ending {
     misused(&list_name(path), fault)
 }
 
-/// The token: that of the file, if one is named, else that of the environment. Its file's name is
-/// never told: somebody might take the option for one that wants the token itself.
+/// The token: that of the file, if one is named, else that of the environment, from which it is
+/// taken. Its file's name is never told: somebody might take the option for one that wants the token
+/// itself. What is read is wiped. (The process's own environment cannot be: who wants that uses a
+/// file.)
 ///
 /// # Errors
 /// If there is none, or none that can be sent.
 pub fn read_token(
     file: Option<&Path>,
-    environment: &[(OsString, OsString)],
-) -> Result<Secret<HeaderValue>, Ending> {
+    environment: &mut Vec<(OsString, OsString)>,
+) -> Result<Token, Ending> {
+    let set = environment.iter().position(|(name, _)| name == TOKEN);
+    let set = set.map(|at| environment.swap_remove(at).1.into_encoded_bytes()).map(Secret::new);
     let Some(path) = file else {
-        let (_, text) = environment.iter().find(|(name, _)| name == TOKEN).ok_or_else(|| {
+        let text = set.ok_or_else(|| {
             misused("the token", format!("is wanted: --token-file FILE, or the variable {TOKEN}"))
         })?;
-        let read = authorization(text.as_encoded_bytes());
-        return read.map_err(|fault| misused(TOKEN, fault.as_str()));
+        return authorization(&text).map_err(|fault| misused(TOKEN, fault.as_str()));
     };
     let wrong = |wrong: &dyn Display| misused("--token-file", wrong);
-    match File::open(path).and_then(|file| read(file, LONGEST_TOKEN)) {
+    match File::open(path).and_then(|file| read_secret(file, LONGEST_TOKEN)) {
         Ok(Some(text)) => authorization(&text).map_err(|fault| wrong(&fault.as_str())),
         Ok(None) => Err(wrong(&"is longer than 32 KiB, so hardly a token")),
         Err(error) => Err(wrong(&format_args!("cannot be read: {error}"))),
     }
 }
+
+/// The same as [`read`], in one place from the beginning: a buffer that grows leaves copies behind.
+fn read_secret(source: impl Read, longest: u64) -> io::Result<Option<Secret<Vec<u8>>>> {
+    let room = usize::try_from(longest).unwrap_or(usize::MAX).saturating_add(READ_AT_ONCE);
+    let mut text = Secret::new(Vec::with_capacity(room));
+    let length = source.take(longest.saturating_add(1)).read_to_end(text.expose_mut())?;
+    Ok(u64::try_from(length).is_ok_and(|length| length <= longest).then_some(text))
+}
+
+/// With less room than some of this left, `read_to_end` tries with a buffer of its own.
+const READ_AT_ONCE: usize = 8 * 1024;
 
 /// All there is; `None` if that is more than `longest` octets.
 fn read(source: impl Read, longest: u64) -> io::Result<Option<Vec<u8>>> {
@@ -98,18 +112,18 @@ fn misused(what: &str, wrong: impl Display) -> Ending {
 mod tests {
     use super::*;
 
-    fn told(read: Result<Secret<HeaderValue>, Ending>) -> String {
+    fn told(read: Result<Token, Ending>) -> String {
         match read {
             Err(Ending::Misused(told)) => told,
             Err(other) => panic!("{other:?}"),
-            Ok(token) => String::from_utf8(token.expose().as_bytes().to_vec()).unwrap(),
+            Ok(token) => String::from_utf8(token.value().as_bytes().to_vec()).unwrap(),
         }
     }
 
     #[test]
     fn a_token_comes_from_its_file_or_from_the_environment() {
         let set = |value: &str| vec![("A".into(), "b".into()), (TOKEN.into(), value.into())];
-        for (file, environment, expected) in [
+        for (file, mut environment, expected) in [
             (None, set("abc"), "Bearer abc"),
             (None, set(""), "verifik-gateway: VERIFIK_TOKEN is empty\n"),
             (
@@ -131,7 +145,12 @@ mod tests {
             ),
             (Some("/dev/null"), set("abc"), "verifik-gateway: --token-file is empty\n"),
         ] {
-            assert_eq!(told(read_token(file.map(Path::new), &environment)), expected, "{file:?}");
+            assert_eq!(
+                told(read_token(file.map(Path::new), &mut environment)),
+                expected,
+                "{file:?}"
+            );
+            assert!(environment.iter().all(|(name, _)| name != TOKEN), "{file:?}");
         }
     }
 

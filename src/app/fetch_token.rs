@@ -1,7 +1,19 @@
 //! The token that `fetch` sends.
 
 use crate::base::secret::Secret;
+use bytes::Bytes;
 use http::HeaderValue;
+
+/// What goes into `Authorization`. It cannot be printed; its bytes are shared by all who send it, and
+/// wiped when the last of them lets go. What hyper writes of it into its buffers is not.
+pub struct Token(HeaderValue);
+
+impl Token {
+    /// The field's value, marked as sensitive.
+    pub const fn value(&self) -> &HeaderValue {
+        &self.0
+    }
+}
 
 /// Why a text is no token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,16 +36,17 @@ impl TokenFault {
 
 /// Reads a token: the value of `Authorization`. To one without a scheme `Bearer` is added; space
 /// around it, such as the end of the file's line, is left out.
-pub fn authorization(text: &[u8]) -> Result<Secret<HeaderValue>, TokenFault> {
-    let token = text.trim_ascii();
+pub fn authorization(text: &Secret<Vec<u8>>) -> Result<Token, TokenFault> {
+    let token = text.expose().trim_ascii();
     if token.is_empty() {
         return Err(TokenFault::Empty);
     }
     let scheme: &[u8] = if token.contains(&b' ') { b"" } else { b"Bearer " };
-    let value = HeaderValue::from_bytes(&[scheme, token].concat());
+    let owner = Secret::new([scheme, token].concat());
+    let value = HeaderValue::from_maybe_shared(Bytes::from_owner(owner));
     let mut value = value.map_err(|_| TokenFault::NotAField)?;
     value.set_sensitive(true);
-    Ok(Secret::new(value))
+    Ok(Token(value))
 }
 
 #[cfg(test)]
@@ -51,9 +64,9 @@ mod tests {
             (b"bearer  abc", b"bearer  abc"),
             ("señal".as_bytes(), "Bearer señal".as_bytes()),
         ] {
-            let read = authorization(text).ok().unwrap();
-            assert_eq!(read.expose().as_bytes(), expected, "{text:?}");
-            assert_eq!(format!("{:?}", read.expose()), "Sensitive", "{text:?}");
+            let read = authorization(&Secret::new(text.to_vec())).ok().unwrap();
+            assert_eq!(read.value().as_bytes(), expected, "{text:?}");
+            assert_eq!(format!("{:?}", read.value()), "Sensitive", "{text:?}");
         }
     }
 
@@ -66,7 +79,8 @@ mod tests {
             (b"Bearer abc\r\nX: y", TokenFault::NotAField),
             (b"a\0b", TokenFault::NotAField),
         ] {
-            assert_eq!(authorization(text).err(), Some(expected), "{text:?}");
+            let text = text.to_vec();
+            assert_eq!(authorization(&Secret::new(text.clone())).err(), Some(expected), "{text:?}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Floor 8: puts everything together; the only floor that knows the settings, the command line
 //! and signals.
 
+pub mod process;
 pub mod ending;
 pub mod check;
 pub mod fetch_arguments;

@@ -6,6 +6,7 @@ use crate::app::drain;
 use crate::app::drain::Drained;
 use crate::app::drain::Signals;
 use crate::app::ending::Ending;
+use crate::app::process;
 use crate::cache::state::Cache;
 use crate::observe::accounts::Totals;
 use crate::observe::logging::Format;
@@ -176,13 +177,20 @@ async fn tidy(door: Door) {
 
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 
-/// Opens the log as the settings have it, and tells there what of them is without effect.
+/// Opens the log as the settings have it, keeps the process's memory as they have it, and tells what of
+/// them is without effect.
 ///
 /// # Errors
 /// If there is one already.
 pub(crate) fn begin_log(loaded: &Loaded, settings: &Settings) -> Result<Log, String> {
     let log = open_log(&settings.log)?;
     tokio::spawn(log.dropped().tell());
+    if let Err(error) = process::settle(settings.lifecycle.core_dumps) {
+        warn!(%error, "lifecycle.core_dumps is without effect: the system refuses");
+    }
+    if settings.lifecycle.core_dumps {
+        warn!("lifecycle.core_dumps is on: a core dump holds tokens and tickets in the clear");
+    }
     for unheeded in loaded.not_yet_in_force() {
         warn!("{unheeded}");
     }

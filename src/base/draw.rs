@@ -30,9 +30,9 @@ impl Draw {
 /// # Errors
 /// When the operating system has none to give.
 pub fn fresh_secret() -> Result<Secret<[u8; 32]>, getrandom::Error> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(Secret::new(bytes))
+    let mut secret = Secret::new([0; 32]);
+    getrandom::fill(secret.expose_mut())?;
+    Ok(secret)
 }
 
 #[cfg(test)]
@@ -51,6 +51,8 @@ mod tests {
 
     #[test]
     fn two_secrets_differ() {
-        assert!(fresh_secret().unwrap() != fresh_secret().unwrap());
+        let (one, other) = (fresh_secret().ok().unwrap(), fresh_secret().ok().unwrap());
+        assert!(one.expose() != other.expose());
+        assert!(*one.expose() != [0; 32]);
     }
 }

@@ -33,6 +33,8 @@ pub struct Answer {
     pub queued: Duration,
     /// Whether it is what is stored: the client's conditions and range are answered from it here.
     pub is_stored: bool,
+    /// It came before all of the request's body had passed: the rest may still be on its way.
+    pub unread: bool,
     /// How it came to be.
     pub how: CacheStatus,
 }
@@ -95,6 +97,7 @@ impl Answer {
             age: Some(age),
             queued: Duration::ZERO,
             is_stored: true,
+            unread: false,
             how: CacheStatus {
                 handling: Handling::Hit { ttl },
                 stored: false,

@@ -198,6 +198,7 @@ impl Fetched {
             age: None,
             queued: Duration::ZERO,
             is_stored: self.kept.is_ok(),
+            unread: false,
             how: CacheStatus {
                 stored: self.kept.is_ok(),
                 detail: self.kept.err().map(NotKept::as_str).or(how.detail),
@@ -224,6 +225,7 @@ impl Handoff {
             age: None,
             queued: Duration::ZERO,
             is_stored: false,
+            unread: false,
             how,
         }))
     }

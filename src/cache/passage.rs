@@ -88,15 +88,18 @@ impl Cache {
         let mut how =
             CacheStatus { detail: passage.detail, ..CacheStatus::forwarded(passage.reason, None) };
         let (has_body, progress) = (!body.is_end_stream(), Arc::new(Progress::begin()));
-        let ending = match self.exchange(&passage, head, body, &progress).await {
+        let exchanged = self.exchange(&passage, head, body, &progress).await;
+        let unread = has_body && !progress.has_ended();
+        let ending = match exchanged {
             Ok(mut answer) => {
+                answer.unread = unread;
                 let status = Some(answer.status.as_u16());
                 how.handling = Handling::Forward { reason: passage.reason, status, ttl: None };
                 answer.how = how;
                 Ending::Answered(answer)
             }
             Err(lost) => {
-                let (failure, unread) = (lost.failure, has_body && !progress.has_ended());
+                let failure = lost.failure;
                 warn!(failure = failure.as_str(), cause = lost.cause, "a passage failed upstream");
                 Ending::Failed { failure, how, unread, queued: Duration::ZERO }
             }
@@ -228,6 +231,7 @@ impl Cache {
             age: None,
             queued: Duration::ZERO,
             is_stored: false,
+            unread: false,
             how: CacheStatus::forwarded(ForwardReason::Bypass, None),
         }))
     }

@@ -10,6 +10,7 @@ use crate::fields::vary;
 use crate::policy::variant::IN_KEY;
 use http::HeaderMap;
 use http::HeaderName;
+use zeroize::Zeroize;
 
 /// Names one stored response. 256 bits, compared whole. It has no `Debug`: a key in a log could
 /// be linked to other lines about the same credential.
@@ -34,7 +35,7 @@ pub struct Variant {
     pub values: Key,
 }
 
-/// The secret under which keys are made.
+/// The secret under which keys are made. It cannot be printed, and is wiped when it is dropped.
 pub struct KeySecret(Secret<[u8; 32]>);
 
 impl Credential {
@@ -52,7 +53,12 @@ impl KeySecret {
 
     /// The credential that a whole `Authorization` value is.
     pub fn credential(&self, authorization: &[u8]) -> Credential {
-        Credential(self.hash(b"credential").field(authorization).finish())
+        let mut hash = self.hash(b"credential");
+        // Room for all of it, so that growing leaves no copy behind.
+        hash.octets.reserve_exact(LENGTH_OF_A_COUNT.saturating_add(authorization.len()));
+        let credential = Credential(hash.field(authorization).finish());
+        hash.wipe();
+        credential
     }
 
     /// What stands for no credential at all, where a resource needs none. No `Authorization` value
@@ -154,7 +160,16 @@ impl FieldHash<'_> {
     fn finish(&self) -> [u8; 32] {
         *blake3::keyed_hash(self.secret.expose(), &self.octets).as_bytes()
     }
+
+    /// Overwrites what was gathered, all of it at once, which takes a few nanoseconds.
+    fn wipe(&mut self) {
+        self.octets.clear();
+        self.octets.spare_capacity_mut().zeroize();
+    }
 }
+
+/// In octets.
+const LENGTH_OF_A_COUNT: usize = 4;
 
 fn first_eight(hash: &[u8; 32]) -> u64 {
     hash.first_chunk().copied().map_or(0, u64::from_le_bytes)

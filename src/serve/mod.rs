@@ -1,5 +1,6 @@
 //! Floor 7: HTTP in. The gateway's port.
 
+pub mod notice;
 pub mod refusal;
 pub mod message;
 pub mod tickets;

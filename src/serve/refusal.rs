@@ -1,51 +1,38 @@
 //! What the gateway says for itself: which status each refusal and each failure becomes, decided
-//! here and nowhere else. JSON `{"code","message"}`, as the API's clients expect of an error, and
-//! `Proxy-Status` (RFC 9209). Never the upstream's address, never an error's own words.
+//! here and nowhere else.
 
 use crate::api::listing::Unlisted;
+use crate::api::route::Ambiguity;
+use crate::fields::framing::FramingFault;
+use crate::fields::host::HostFault;
+use crate::fields::method::MethodFault;
 use crate::fields::proxy_status::ProxyError;
-use crate::fields::proxy_status::ProxyStatus;
-use crate::fields::retry_after;
+use crate::fields::request_fields::FieldsFault;
+use crate::fields::target::TargetFault;
+use crate::serve::notice::Notice;
 use crate::upstream::failure::Failure;
-use bytes::Bytes;
-use http::HeaderMap;
-use http::HeaderName;
-use http::HeaderValue;
 use http::StatusCode;
-use http::header::ALLOW;
-use http::header::CONNECTION;
-use http::header::CONTENT_TYPE;
-use http::header::RETRY_AFTER;
-use http::header::WWW_AUTHENTICATE;
 use std::time::Duration;
 
 /// Why a request is not forwarded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refusal {
-    /// CONNECT or TRACE.
-    MethodForbidden,
-    /// A method that is no method: not 1 to 32 capitals and dashes.
-    MethodUnknown,
-    /// A target in no form that is served here, or for another host.
-    Target,
-    /// A target longer than `listen.max_target_bytes`.
-    TargetTooLong,
-    /// A path that means a resource only to some of its readers.
-    AmbiguousPath,
+    /// A method that is not served.
+    Method(MethodFault),
+    /// A target in no form that is served here, too long, or for another host.
+    Target(TargetFault),
+    /// A path that means a resource only to some of its readers, or that holds what no path has.
+    AmbiguousPath(Ambiguity),
     /// `Host` is missing, repeated, or no host.
-    Host,
-    /// More than one `Authorization`.
-    TwoCredentials,
+    Host(HostFault),
+    /// A field that must be said once is said twice, or taken back by `Connection`.
+    Fields(FieldsFault),
     /// A body framed in a way that readers may disagree about.
-    Framing,
-    /// `Connection` names a field that must reach the upstream.
-    ConnectionNames,
-    /// A body on a read of a resource.
+    Framing(FramingFault),
+    /// A body on a read of a resource, or of a page of the gateway's own.
     BodyOnRead,
     /// `Expect` on a read of a resource.
     Expect,
-    /// A body longer than `listen.max_request_body`.
-    BodyTooLong,
     /// Nothing of ours under `/_gateway/` has this name.
     NoSuchPage,
     /// The path of batches, with another method than POST.
@@ -62,107 +49,36 @@ pub enum Refusal {
     NotStored,
 }
 
-/// A refusal or failure in HTTP's terms.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Notice {
-    /// The status.
-    pub status: StatusCode,
-    /// For programs: constant, never localised.
-    pub code: &'static str,
-    /// For people.
-    pub message: &'static str,
-    /// RFC 9209's word for it.
-    pub error: ProxyError,
-    /// Whether nothing that follows on the connection can be trusted.
-    pub close: bool,
-    /// Which of several deadlines or limits it was, where `error` does not say.
-    pub details: Option<&'static str>,
-    /// Which one of several it is about, counted from 1.
-    pub at: Option<usize>,
-    /// When to come back.
-    pub retry_after: Option<Duration>,
-}
-
-impl Notice {
-    const fn new(
-        status: StatusCode,
-        code: &'static str,
-        error: ProxyError,
-        message: &'static str,
-    ) -> Self {
-        Self {
-            status,
-            code,
-            message,
-            error,
-            details: None,
-            at: None,
-            close: false,
-            retry_after: None,
-        }
-    }
-
-    /// The fields to answer with.
-    pub fn fields(&self) -> HeaderMap {
-        let mut fields = HeaderMap::with_capacity(8);
-        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let proxy_status = ProxyStatus { error: self.error, details: self.details }.to_string();
-        if let Ok(error) = HeaderValue::from_maybe_shared(Bytes::from(proxy_status)) {
-            fields.insert(PROXY_STATUS, error);
-        }
-        if self.close {
-            fields.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        if let Some(pause) = self.retry_after {
-            fields.insert(RETRY_AFTER, retry_after::to_value(pause));
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            // RFC 9110 section 15.5.2.
-            fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            // RFC 9110 section 15.5.6; unknown methods go on, so this cannot be the whole list.
-            let of_all = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE";
-            let of_batches = self.code == Refusal::BatchMethod.as_str();
-            let allowed = if of_batches { "POST" } else { of_all };
-            fields.insert(ALLOW, HeaderValue::from_static(allowed));
-        }
-        fields
-    }
-
-    /// The body to answer with.
-    pub fn body(&self) -> String {
-        let at = self.at.map(|at| format!("Id {at}: ")).unwrap_or_default();
-        format!(r#"{{"code":"{}","message":"{at}{}"}}"#, self.code, self.message)
-    }
-}
-
-const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
-
 impl Refusal {
-    /// In HTTP's terms.
+    /// In HTTP's terms. Whoever sends what is refused may mean by what follows something else than
+    /// is read here, and of a body that was refused the rest is still to come: the connection ends.
     pub const fn notice(self) -> Notice {
         let (status, code) = self.status_and_code();
         let notice = Notice::new(status, code, ProxyError::HttpRequestError, self.message());
-        // After these the connection is as good as before.
-        let sound = matches!(
-            self,
-            Self::NoSuchPage
-                | Self::NotStored
-                | Self::BatchMethod
-                | Self::BatchCredential
-                | Self::BatchBody(_)
-        );
-        // Of a body that is too long the rest is still to come.
-        let unread = matches!(self, Self::BatchBody(Unlisted::TooMany));
-        let at = if let Self::BatchBody(Unlisted::NotAnId(at)) = self { Some(at) } else { None };
-        let notice = Notice { close: !sound || unread, at, ..notice };
+        let notice = Notice { close: true, details: self.details(), ..notice };
         match self {
-            Self::BatchFull => {
-                let error = ProxyError::ConnectionLimitReached;
-                Notice { error, retry_after: Some(SOON), ..notice }
-            }
+            // An answer, if an empty one: nothing was wrong with the request.
+            Self::NotStored => Notice { close: false, ..notice },
+            Self::Method(MethodFault::Forbidden) => Notice { allow: Some(SERVED), ..notice },
+            Self::BatchMethod => Notice { allow: Some("POST"), ..notice },
+            Self::BatchBody(Unlisted::NotAnId(at)) => Notice { at: Some(at), ..notice },
+            Self::BatchFull => Notice {
+                error: ProxyError::ConnectionLimitReached,
+                retry_after: Some(SOON),
+                ..notice
+            },
             _ => notice,
+        }
+    }
+
+    /// Which rule it was, where several end in one code.
+    const fn details(self) -> Option<&'static str> {
+        match self {
+            Self::Target(fault) => Some(fault.as_str()),
+            Self::Host(fault) => Some(fault.as_str()),
+            Self::Framing(fault) => Some(fault.as_str()),
+            Self::AmbiguousPath(ambiguity) => Some(ambiguity.as_str()),
+            _ => None,
         }
     }
 
@@ -174,18 +90,23 @@ impl Refusal {
     const fn status_and_code(self) -> (StatusCode, &'static str) {
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
         match self {
-            Self::MethodForbidden => (StatusCode::METHOD_NOT_ALLOWED, "GATEWAY_METHOD_NOT_ALLOWED"),
-            Self::MethodUnknown => (StatusCode::NOT_IMPLEMENTED, "GATEWAY_METHOD_UNKNOWN"),
-            Self::Target => (BAD, "GATEWAY_BAD_TARGET"),
-            Self::TargetTooLong => (StatusCode::URI_TOO_LONG, "GATEWAY_TARGET_TOO_LONG"),
-            Self::AmbiguousPath => (BAD, "GATEWAY_AMBIGUOUS_PATH"),
-            Self::Host => (BAD, "GATEWAY_BAD_HOST"),
-            Self::TwoCredentials => (BAD, "GATEWAY_TWO_CREDENTIALS"),
-            Self::Framing => (BAD, "GATEWAY_BAD_FRAMING"),
-            Self::ConnectionNames => (BAD, "GATEWAY_BAD_CONNECTION_FIELD"),
+            Self::Method(MethodFault::Forbidden) => {
+                (StatusCode::METHOD_NOT_ALLOWED, "GATEWAY_METHOD_NOT_ALLOWED")
+            }
+            Self::Method(MethodFault::Unknown) => {
+                (StatusCode::NOT_IMPLEMENTED, "GATEWAY_METHOD_UNKNOWN")
+            }
+            Self::Target(TargetFault::TooLong) => {
+                (StatusCode::URI_TOO_LONG, "GATEWAY_TARGET_TOO_LONG")
+            }
+            Self::Target(_) => (BAD, "GATEWAY_BAD_TARGET"),
+            Self::AmbiguousPath(_) => (BAD, "GATEWAY_AMBIGUOUS_PATH"),
+            Self::Host(_) => (BAD, "GATEWAY_BAD_HOST"),
+            Self::Fields(FieldsFault::TwoCredentials) => (BAD, "GATEWAY_TWO_CREDENTIALS"),
+            Self::Fields(FieldsFault::ConnectionNames) => (BAD, "GATEWAY_BAD_CONNECTION_FIELD"),
+            Self::Framing(_) => (BAD, "GATEWAY_BAD_FRAMING"),
             Self::BodyOnRead => (BAD, "GATEWAY_BODY_ON_READ"),
             Self::Expect => (StatusCode::EXPECTATION_FAILED, "GATEWAY_EXPECTATION"),
-            Self::BodyTooLong => (StatusCode::PAYLOAD_TOO_LARGE, "GATEWAY_BODY_TOO_LONG"),
             Self::NoSuchPage => (StatusCode::NOT_FOUND, "GATEWAY_NO_SUCH_PAGE"),
             Self::NotStored => (StatusCode::GATEWAY_TIMEOUT, "GATEWAY_NOT_STORED"),
             Self::BatchMethod => (StatusCode::METHOD_NOT_ALLOWED, "GATEWAY_BATCH_METHOD"),
@@ -201,18 +122,21 @@ impl Refusal {
 
     const fn message(self) -> &'static str {
         match self {
-            Self::MethodForbidden => "This method is not served here.",
-            Self::MethodUnknown => "A method is 1 to 32 capital letters and dashes.",
-            Self::Target => "The target must be a path, or a URL whose host is that of Host.",
-            Self::TargetTooLong => "The request target is longer than this gateway takes.",
-            Self::AmbiguousPath => "The path can be read in two ways: send it without escapes.",
-            Self::Host => "There must be one Host field, and it a host.",
-            Self::TwoCredentials => "There is more than one Authorization field.",
-            Self::Framing => "A request body is framed once: by its length, or in chunks.",
-            Self::ConnectionNames => "Connection names a field that cannot be dropped.",
-            Self::BodyOnRead => "A GET or HEAD of a resource takes no body.",
+            Self::Method(fault) => fault.message(),
+            Self::Target(fault) => fault.message(),
+            Self::AmbiguousPath(Ambiguity::ControlOctet) => {
+                "The path holds a control character, written or encoded."
+            }
+            Self::AmbiguousPath(Ambiguity::HiddenResource) => {
+                "The path can be read in two ways: send it without escapes."
+            }
+            Self::Host(fault) => fault.message(),
+            Self::Fields(fault) => fault.message(),
+            Self::Framing(fault) => fault.message(),
+            Self::BodyOnRead => {
+                "A GET or HEAD of a resource or of the gateway itself takes no body."
+            }
             Self::Expect => "A GET or HEAD of a resource takes no Expect.",
-            Self::BodyTooLong => "The request body is longer than this gateway takes.",
             Self::NoSuchPage => "Nothing of the gateway's own has this name.",
             Self::BatchMethod => "Batches are sent with POST.",
             Self::BatchCredential => "A batch asks with its own Authorization, and has none.",
@@ -234,6 +158,9 @@ impl Refusal {
         }
     }
 }
+
+/// Unknown methods go on too, so this cannot be the whole list.
+const SERVED: &str = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE";
 
 /// When to come back if nothing better is known.
 const SOON: Duration = Duration::from_secs(1);

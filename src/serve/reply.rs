@@ -5,7 +5,7 @@ use crate::cache::answer::AnswerBody;
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::server_timing;
 use crate::serve::batch::Batch;
-use crate::serve::refusal::Notice;
+use crate::serve::notice::Notice;
 use crate::upstream::failure::Failure;
 use crate::upstream::streamed::Streamed;
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use http::Response;
 use http::StatusCode;
 use http::header::AGE;
 use http::header::CACHE_CONTROL;
+use http::header::CONNECTION;
 use http::header::CONTENT_LENGTH;
 use http::header::CONTENT_TYPE;
 use http_body::Body;
@@ -39,7 +40,11 @@ pub enum ReplyBody {
 /// An answer as a reply. `bodiless`: to a HEAD, whose reply says how long the body would be
 /// (RFC 9110 section 9.3.2).
 pub fn answer(answer: Answer, bodiless: bool) -> Response<ReplyBody> {
-    let Answer { status, reason, mut fields, body, age, queued, how, .. } = answer;
+    let Answer { status, reason, mut fields, body, age, queued, unread, how, .. } = answer;
+    if unread {
+        // What is left of the request's body would be read as the next request.
+        fields.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(age) = age {
         // RFC 9111 section 5.1: whole seconds.
         fields.insert(AGE, HeaderValue::from(age.as_secs()));

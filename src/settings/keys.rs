@@ -14,7 +14,7 @@ pub(crate) const SECTIONS: [(&str, &[&str]); 10] = [
     ("breaker", &["failures", "penalty", "max_penalty"]),
     ("admin", &["address", "token_file"]),
     ("log", &["format", "level", "access"]),
-    ("lifecycle", &["mode", "drain_delay", "drain_timeout"]),
+    ("lifecycle", &["mode", "drain_delay", "drain_timeout", "core_dumps"]),
 ];
 
 /// The one list of tables.

@@ -267,6 +267,8 @@ pub struct Lifecycle {
     pub drain_delay: Duration,
     /// How long it then waits for exchanges under way; zero does not wait.
     pub drain_timeout: Duration,
+    /// Whether the system may write the process's memory to a file, and debuggers may look into it.
+    pub core_dumps: bool,
 }
 
 /// What the gateway is to its clients.

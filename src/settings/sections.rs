@@ -216,5 +216,6 @@ fn lifecycle(section: &mut Section<'_>) -> Lifecycle {
         mode: section.word("mode", &MODES, Mode::Gateway),
         drain_delay: section.duration("drain_delay"),
         drain_timeout: section.duration("drain_timeout"),
+        core_dumps: section.truth("core_dumps"),
     }
 }

@@ -29,6 +29,7 @@ fn answer(status: u16, how: CacheStatus, age: Option<u64>, body: Vec<u8>) -> Ans
         age: age.map(Duration::from_secs),
         queued: Duration::from_millis(5),
         is_stored: age.is_some(),
+        unread: false,
         how,
     }
 }

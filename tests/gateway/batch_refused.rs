@@ -77,17 +77,14 @@ async fn as_many_ids_as_are_allowed_are_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_of_the_list_leaves_the_connection_as_good_as_before() {
+async fn a_refusal_of_the_list_ends_the_connection() {
     let house = House::new();
-    let mut client = house.client();
     for body in ["", "a b", r#"{"ids":7}"#] {
+        let mut client = house.client();
         let reply = client.send("POST", BATCH, &[("authorization", ANN)], body).await;
-        assert_eq!((reply.status, reply.field("connection")), (400, None), "{body}");
+        assert_eq!((reply.status, reply.field("connection")), (400, Some("close")), "{body}");
+        assert!(client.is_closed().await, "{body}");
     }
-    let reply = client.send("POST", BATCH, &[("authorization", ANN)], "a").await;
-    assert_eq!((reply.status, reply.text().lines().count()), (200, 2));
-    let reply = client.ask("GET", "/v2/support-tickets/a", &[("authorization", ANN)]).await;
-    assert!(reply.is_hit());
 }
 
 #[tokio::test(start_paused = true)]

@@ -92,3 +92,5 @@ mod settings;
 mod cli;
 mod sockets;
 mod tls;
+mod process;
+mod secrets;
