@@ -143,9 +143,17 @@ impl Budget {
     ///
     /// It is exact as long as the rate stays and each goes as soon as it may.
     pub fn ready_at(&self, ahead: u64, now: Timestamp) -> Timestamp {
+        let forgotten_at = self.last_used.after(MEMORY);
+        if self.is_learnt() && self.ready(self.paced.as_ref(), 0, now) >= forgotten_at {
+            // So much is owed that the pace is forgotten before anything goes at it.
+            return self.ready(self.unlearnt().as_ref(), ahead, now.max(forgotten_at));
+        }
+        self.ready(self.paced.as_ref(), ahead, now)
+    }
+
+    /// The same, should it stay paced like this.
+    fn ready(&self, paced: Option<&Paced>, ahead: u64, now: Timestamp) -> Timestamp {
         let from = now.max(self.pause);
-        let afresh = self.is_outdated(now).then(|| Paced::given(self.terms, now));
-        let paced = afresh.as_ref().unwrap_or(&self.paced).as_ref();
         let ready = |ahead, from| match paced {
             Some(paced) => paced.ready_from(ahead, from),
             None => from,
@@ -161,7 +169,7 @@ impl Budget {
     /// One is let through. `waited`: it would have gone before, but for this budget.
     pub fn spend(&mut self, waited: bool, now: Timestamp) -> Spent {
         if self.is_outdated(now) {
-            self.paced = Paced::given(self.terms, now);
+            self.paced = self.unlearnt();
             self.cut = Cut { turns: self.turns, settled_at: now };
         }
         let rate = self.rate();
@@ -254,6 +262,14 @@ impl Budget {
         }
     }
 
+    /// As it is paced without what was learnt: at the rate of the settings, on which what has gone
+    /// counts.
+    fn unlearnt(&self) -> Option<Paced> {
+        let Rate::PerSecond(rate) = self.terms.rate else { return None };
+        let bucket = self.paced.as_ref()?.given.clone()?;
+        Some(Paced { pace: Pace::given(rate), bucket, given: None })
+    }
+
     fn is_learnt(&self) -> bool {
         self.paced.as_ref().is_some_and(|paced| paced.pace.is_learnt())
     }
@@ -288,9 +304,13 @@ impl Paced {
         Self { pace, bucket, given: None }
     }
 
+    /// A learnt pace is no faster than the given one, so those who have to wait for the given rate
+    /// first still go at the learnt one from there on: what it would have let through meanwhile is
+    /// not saved up.
     fn ready_from(&self, ahead: u64, from: Timestamp) -> Timestamp {
-        let given = self.given.as_ref().map(|given| given.ready_from(ahead, from));
-        self.bucket.ready_from(ahead, from).max(given.unwrap_or_default())
+        let Some(given) = &self.given else { return self.bucket.ready_from(ahead, from) };
+        let first = given.ready_from(0, from);
+        self.bucket.ready_from(ahead, first).max(given.ready_from(ahead, from))
     }
 
     fn take(&mut self, now: Timestamp) {
@@ -462,6 +482,20 @@ mod tests {
         exchange(&mut budget, ACCEPTED, START);
         budget.charge(START);
         assert_eq!(millis(budget.ready_at(0, START)), 200);
+    }
+
+    #[test]
+    fn what_waits_for_the_given_rate_goes_at_the_learnt_one_from_there_on() {
+        let mut budget = budget(Rate::PerSecond(0.5), 1);
+        for _ in 0..20 {
+            exchange(&mut budget, ACCEPTED, START);
+        }
+        exchange(&mut budget, LIMITED, START);
+        let (first, second) = (budget.ready_at(0, START), budget.ready_at(1, START));
+        assert_eq!(millis(first), 42_000, "all that went on credit is paid at the given rate");
+        let _ = budget.spend(true, first);
+        assert_eq!(budget.ready_at(0, first), second);
+        assert_eq!(millis(second), 44_205, "at the pace that was learnt");
     }
 
     #[test]
