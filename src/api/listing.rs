@@ -31,10 +31,10 @@ pub const fn longest(ids: usize) -> usize {
 /// What is wrong, and where.
 pub fn ids(body: &[u8], most: usize) -> Result<Vec<String>, Unlisted> {
     let text = std::str::from_utf8(body).map_err(|_| Unlisted::NotText)?.trim();
-    let ids = match serde_json::from_str::<Call>(text) {
-        Ok(call) => call.ids,
-        Err(_) if is_one_object(text) => return Err(Unlisted::NoIds),
-        Err(_) => by_line(text)?,
+    let ids = match read_call(text) {
+        Some(call) => call.ids,
+        None if is_one_object(text) => return Err(Unlisted::NoIds),
+        None => by_line(text)?,
     };
     if ids.is_empty() {
         return Err(Unlisted::Empty);
@@ -52,6 +52,11 @@ pub fn ids(body: &[u8], most: usize) -> Result<Vec<String>, Unlisted> {
 #[serde(deny_unknown_fields)]
 struct Call {
     ids: Vec<String>,
+}
+
+/// serde would read an array for the object too.
+fn read_call(text: &str) -> Option<Call> {
+    text.starts_with('{').then(|| serde_json::from_str(text).ok())?
 }
 
 #[derive(Deserialize)]
@@ -103,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_is_no_list_of_ids_says_why() {
-        let rows: [(&[u8], Unlisted); 16] = [
+        let rows: [(&[u8], Unlisted); 17] = [
             (b"\xff", Unlisted::NotText),
             (b"", Unlisted::Empty),
             (b" \n ", Unlisted::Empty),
@@ -115,6 +120,7 @@ mod tests {
             (br#"{"ids":["a"]"#, Unlisted::NoIds),
             (b"{}", Unlisted::NoIds),
             (br#"["a"]"#, Unlisted::NotAnId(1)),
+            (br#"[["a"]]"#, Unlisted::NotAnId(1)),
             (br#"{"ids":["a","../b"]}"#, Unlisted::NotAnId(2)),
             (br#"{"ids":["a","bulk"]}"#, Unlisted::NotAnId(2)),
             (b"a\n\"b", Unlisted::NotAnId(2)),

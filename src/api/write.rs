@@ -105,11 +105,14 @@ pub const LONGEST_LISTING: usize = 64 << 10;
 /// What could be read in two ways, and what no stored ticket is called, makes it unreadable: the
 /// upstream might still understand it.
 pub fn listed_ids(body: &[u8]) -> ListedIds {
-    let is_object = body.trim_ascii_start().starts_with(b"{"); // A struct would read an array too.
-    if body.len() > LONGEST_LISTING || !is_object {
+    // serde would read an array for the object too.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    // In the members that are passed over serde would let any octets be.
+    let text = std::str::from_utf8(body).ok();
+    let Some(text) = text.filter(|text| text.len() <= LONGEST_LISTING && is_object) else {
         return ListedIds::Unreadable;
-    }
-    match serde_json::from_slice(body) {
+    };
+    match serde_json::from_str(text) {
         Ok(Listing { ids }) if ids.len() <= 1000 && ids.iter().all(|id| Kind::Ticket.is_id(id)) => {
             ListedIds::These(ids)
         }
@@ -190,8 +193,12 @@ fn below_tickets<'p>(
 fn in_tickets(method: &Method, below: &str) -> Touched {
     let below = below.trim_start_matches('/');
     let (first, rest) = below.split_once('/').unwrap_or((below, ""));
-    // Readers that ignore case take `Bulk` for `bulk`.
-    match (first.to_ascii_lowercase().as_str(), rest) {
+    let places = ["bulk", "insert", "threads"];
+    if places.iter().any(|place| first.eq_ignore_ascii_case(place)) && !places.contains(&first) {
+        // Readers that ignore case take `Bulk` for `bulk`, others for a ticket of that name.
+        return Touched::EveryTicket;
+    }
+    match (first, rest) {
         ("" | "insert", "") if *method == Method::POST => Touched::Nothing,
         ("bulk", "") if *method == Method::POST => Touched::Listed,
         // Threads are named by their own ids: which tickets own them stands nowhere.
@@ -363,6 +370,8 @@ mod tests {
         assert_eq!(listing(1001, 0), ListedIds::Unreadable);
         assert_eq!(listing(1, 65536 - 13), ListedIds::These(vec!["a".to_owned()]));
         assert_eq!(listing(1, 65536 - 12), ListedIds::Unreadable);
+        let octets = b"{\"x\":{\"y\":\"\x8e\"},\"ids\":[\"a\"]}";
+        assert_eq!(listed_ids(octets), ListedIds::Unreadable, "not UTF-8");
         assert_eq!(listed_ids("[".repeat(65536).as_bytes()), ListedIds::Unreadable);
         assert_eq!(listed_ids("{\"a\":".repeat(10000).as_bytes()), ListedIds::Unreadable);
     }
