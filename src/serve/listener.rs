@@ -12,6 +12,8 @@ use crate::upstream::failure::Failure;
 use bytes::Bytes;
 use http::Request;
 use http::Response;
+use http::Version;
+use http::header::CONNECTION;
 use http_body::Body;
 use http_body::Frame;
 use http_body::SizeHint;
@@ -146,13 +148,16 @@ impl Service<Request<Incoming>> for Counted {
 
     fn call(&self, request: Request<Incoming>) -> Holding {
         let under_way = Some(self.exchanges.begin());
-        Holding { handling: self.gateway.handle(request), under_way }
+        let version = request.version();
+        Holding { handling: self.gateway.handle(request), version, under_way }
     }
 }
 
 /// A reply on its way, and its exchange.
 struct Holding {
     handling: Handling,
+    /// The request's.
+    version: Version,
     under_way: Option<UnderWay>,
 }
 
@@ -160,7 +165,12 @@ impl Future for Holding {
     type Output = Result<Response<Held>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Ok(reply) = ready!(Pin::new(&mut self.handling).poll(cx));
+        let Ok(mut reply) = ready!(Pin::new(&mut self.handling).poll(cx));
+        if self.version < Version::HTTP_11 && reply.headers().contains_key(CONNECTION) {
+            // It says `close`. To an HTTP/1.0 client that asked for `keep-alive` hyper says that too,
+            // unless the reply is of that version.
+            *reply.version_mut() = self.version;
+        }
         let under_way = self.under_way.take();
         Poll::Ready(Ok(reply.map(|body| Held { body, _under_way: under_way })))
     }
