@@ -8,6 +8,7 @@ use crate::cache::apart::Apart;
 use crate::cache::collapse::Forwards;
 use crate::cache::state::Cache;
 use crate::observe::accounts::Accounts;
+use crate::observe::repeated::Repeated;
 use crate::policy::breaker;
 use crate::policy::budget;
 use crate::policy::freshness::Lifetimes;
@@ -137,6 +138,7 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
             probes: Forwards::default(),
             apart: Apart::default(),
             accounts: Accounts::default(),
+            repeated: Repeated::default(),
         }),
     };
     Door {

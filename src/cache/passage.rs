@@ -52,7 +52,6 @@ use hyper::ext::ReasonPhrase;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout_at;
-use tracing::warn;
 
 /// What is known of a request that passes through.
 pub struct Passage {
@@ -99,9 +98,8 @@ impl Cache {
                 Ending::Answered(answer)
             }
             Err(lost) => {
-                let failure = lost.failure;
-                warn!(failure = failure.as_str(), cause = lost.cause, "a passage failed upstream");
-                Ending::Failed { failure, how, unread, queued: Duration::ZERO }
+                self.tell_of("a passage", &lost);
+                Ending::Failed { failure: lost.failure, how, unread, queued: Duration::ZERO }
             }
         };
         passage.entered.ended(&ending);

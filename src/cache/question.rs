@@ -21,7 +21,6 @@ use crate::upstream::attempt::Whole;
 use http::HeaderName;
 use http::HeaderValue;
 use http::StatusCode;
-use tracing::warn;
 
 impl Cache {
     /// Asks, and has done what follows from the answer.
@@ -50,7 +49,7 @@ impl Cache {
         let turn = self.store.begin();
         match self.send(errand, &[], trip).await {
             Ok(heard) => self.land(errand, turn, heard),
-            Err(lost) => failed(&lost),
+            Err(lost) => self.failed(&lost),
         }
     }
 
@@ -72,7 +71,7 @@ impl Cache {
                 self.freshen(errand, turn, base, &heard)
             }
             Ok(heard) => Some(self.land(errand, turn, heard)),
-            Err(lost) => Some(failed(&lost)),
+            Err(lost) => Some(self.failed(&lost)),
         }
     }
 
@@ -107,12 +106,12 @@ impl Cache {
         trip.note(&outcome, self.clock.moment());
         outcome
     }
+
+    fn failed(&self, lost: &Lost) -> Landed {
+        self.tell_of("a read", lost);
+        Landed::Failed(lost.failure)
+    }
 }
 
 /// On whose account a scout goes.
 static NOBODY: Page = Page::of_nobody();
-
-fn failed(lost: &Lost) -> Landed {
-    warn!(failure = lost.failure.as_str(), cause = lost.cause, "a read failed upstream");
-    Landed::Failed(lost.failure)
-}

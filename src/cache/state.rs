@@ -12,6 +12,9 @@ use crate::cache::errand::Landed;
 use crate::cache::errand::Probed;
 use crate::fields::cache_status::ForwardReason;
 use crate::observe::accounts::Accounts;
+use crate::observe::repeated::Event;
+use crate::observe::repeated::Line;
+use crate::observe::repeated::Repeated;
 use crate::policy::churn::Churn;
 use crate::policy::inquiry::Inquiry;
 use crate::policy::key::Key;
@@ -26,6 +29,7 @@ use crate::store::leases::Leases;
 use crate::store::memory::Found;
 use crate::store::memory::Store;
 use crate::store::response::StoredResponse;
+use crate::upstream::attempt::Lost;
 use crate::upstream::fuse::Fuse;
 use crate::upstream::queue::Queue;
 use crate::upstream::request::Base;
@@ -34,6 +38,7 @@ use http::HeaderMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use tracing::warn;
 
 /// All that an exchange works with.
 pub struct Cache {
@@ -69,6 +74,8 @@ pub struct Cache {
     pub room: Arc<Room>,
     /// What has come and what was sent.
     pub accounts: Accounts,
+    /// Which failures were told of lately.
+    pub repeated: Repeated,
 }
 
 /// What forwards are joined by. A mark is part of it, so nobody who asks after the mark joins a
@@ -141,6 +148,15 @@ impl Cache {
     pub fn thing(&self, inquiry: &Inquiry<'_>) -> Tag {
         let resource = inquiry.resource;
         self.keys.thing(resource.kind, &resource.name, inquiry.id)
+    }
+
+    /// Logs that something failed upstream; of each kind once a minute.
+    pub(crate) fn tell_of(&self, what: &'static str, lost: &Lost) {
+        let failure = lost.failure.as_str();
+        let line = self.repeated.note(Event(what, failure), self.clock.now());
+        if let Line::Written { left_out } = line {
+            warn!(failure, cause = lost.cause, left_out, "{what} failed upstream");
+        }
     }
 
     fn matches(&self, variant: &Variant, fields: &HeaderMap) -> bool {

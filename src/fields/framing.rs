@@ -14,8 +14,8 @@ pub enum Framing {
     Announced,
     /// When the connection closes: an end looks like a cut, so it is never known to be complete.
     UntilClose,
-    /// Two framings at once, a length twice, or a coding that is not `chunked` alone: nobody can
-    /// say.
+    /// Two framings at once, a length twice or no plain number, or a coding that is not `chunked`
+    /// alone: nobody can say.
     Ambiguous,
 }
 
@@ -29,7 +29,7 @@ impl Framing {
         let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
         let (coding, another) = (codings.next(), codings.next());
         match (coding, another, (lengths.next(), lengths.next())) {
-            (None, _, (Some(_), None)) => Self::Announced,
+            (None, _, (Some(length), None)) if is_plain(length.as_bytes()) => Self::Announced,
             (None, _, (None, _)) => Self::UntilClose,
             (Some(coding), None, (None, _))
                 if coding.as_bytes().eq_ignore_ascii_case(b"chunked") =>
@@ -91,10 +91,17 @@ impl RequestFraming {
 fn of_length(length: &[u8]) -> Result<RequestFraming, FramingFault> {
     match length {
         b"0" => Ok(RequestFraming::None),
-        [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
-            Ok(RequestFraming::Length)
-        }
+        _ if is_plain(length) => Ok(RequestFraming::Length),
         _ => Err(FramingFault::Length),
+    }
+}
+
+/// `0`, or digits that do not begin with it; RFC 9110 section 8.6 lets them.
+fn is_plain(length: &[u8]) -> bool {
+    match length {
+        b"0" => true,
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
     }
 }
 
@@ -181,6 +188,9 @@ mod tests {
             (200, vec![chunked, length.clone()], Framing::Ambiguous),
             (200, vec![gzip], Framing::Ambiguous),
             (200, vec![length.clone(), length.clone()], Framing::Ambiguous),
+            (200, vec![(CONTENT_LENGTH, "05")], Framing::Ambiguous),
+            (200, vec![(CONTENT_LENGTH, "5, 5")], Framing::Ambiguous),
+            (200, vec![(CONTENT_LENGTH, "0")], Framing::Announced),
             (204, vec![], Framing::None),
             (304, vec![], Framing::None),
         ];

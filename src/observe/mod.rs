@@ -2,4 +2,5 @@
 
 pub mod accounts;
 pub mod access;
+pub mod repeated;
 pub mod logging;

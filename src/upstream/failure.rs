@@ -122,7 +122,7 @@ impl Failure {
 
     /// Reads the failure of an answer's body.
     pub fn of_body(error: &hyper::Error) -> Self {
-        if error.is_parse() { Self::Malformed } else { Self::Truncated }
+        causes(error).find_map(of_cause).unwrap_or(Self::Truncated)
     }
 }
 

@@ -5,6 +5,7 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
+use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -103,18 +104,26 @@ pub fn connector(
     roots: &Roots,
     connect_timeout: Duration,
 ) -> Result<HttpsConnector<HttpConnector>, TlsError> {
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Config)?
-        .with_root_certificates(roots.store.clone())
-        .with_no_client_auth();
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect_timeout));
     tcp.set_keepalive(Some(KEEPALIVE));
+    over(roots, tcp)
+}
+
+/// The same over connections that `transport` makes.
+pub fn over<T>(roots: &Roots, transport: T) -> Result<HttpsConnector<T>, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Config)?
+        .with_root_certificates(roots.store.clone())
+        .with_no_client_auth();
+    // A resumed session skips the certificate, and would outlive it. Connections are pooled, so that
+    // few are made.
+    config.resumption = Resumption::disabled();
     let builder = HttpsConnectorBuilder::new().with_tls_config(config);
-    Ok(builder.https_or_http().enable_http1().wrap_connector(tcp))
+    Ok(builder.https_or_http().enable_http1().wrap_connector(transport))
 }
 
 /// Finds out about an upstream that vanished without a word while a connection was idle.

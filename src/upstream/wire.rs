@@ -1,9 +1,12 @@
-//! A connection that remembers what it has carried.
+//! A connection that remembers what it has carried, and listens along.
 //!
 //! hyper says that a connection ended, but not whether a byte of the answer had come or whether
-//! the connection was used before, and on that a second try depends.
+//! the connection was used before, and on that a second try depends. Nor does it say that an answer
+//! came with more than belongs to it.
 
 use crate::policy::retry::Trace;
+use crate::upstream::failure::Failure;
+use crate::upstream::heads::Heads;
 use hyper_util::client::legacy::connect::Connected;
 use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::TokioIo;
@@ -25,6 +28,7 @@ pub struct Wire<T> {
     /// In tokio's terms: in hyper's, safe code cannot see how much was read.
     io: TokioIo<T>,
     tally: Tally,
+    heads: Heads,
 }
 
 /// What a connection has carried. In HTTP/1.1 without pipelining a request begins with the first
@@ -62,11 +66,14 @@ impl Tally {
         self.0.spoiled.load(Ordering::Acquire)
     }
 
-    fn wrote(&self) {
-        if !self.0.asking.swap(true, Ordering::AcqRel) {
+    /// Whether a request begins with it.
+    fn wrote(&self) -> bool {
+        let begins = !self.0.asking.swap(true, Ordering::AcqRel);
+        if begins {
             self.0.requests.fetch_add(1, Ordering::AcqRel);
             self.0.answered.store(false, Ordering::Release);
         }
+        begins
     }
 
     fn read(&self) {
@@ -78,13 +85,13 @@ impl Tally {
 impl<T> Wire<T> {
     /// Watches `io`.
     pub fn new(io: T) -> Self {
-        Self { io: TokioIo::new(io), tally: Tally::default() }
+        Self { io: TokioIo::new(io), tally: Tally::default(), heads: Heads::default() }
     }
 
     /// A write that fails is an attempt at a request too: nothing of its answer can have come.
-    fn note(&self, written: &Poll<io::Result<usize>>) {
-        if matches!(written, Poll::Ready(Ok(1..) | Err(_))) {
-            self.tally.wrote();
+    fn note(&mut self, written: &Poll<io::Result<usize>>) {
+        if matches!(written, Poll::Ready(Ok(1..) | Err(_))) && self.tally.wrote() {
+            self.heads.asked();
         }
     }
 }
@@ -109,8 +116,13 @@ where
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
-        if buf.filled().len() > before {
+        let come = buf.filled().get(before..).unwrap_or_default();
+        if !come.is_empty() {
             self.tally.read();
+            if !self.heads.hear(come) {
+                self.tally.spoil();
+                return Poll::Ready(Err(io::Error::other(Failure::Malformed)));
+            }
         }
         polled
     }
@@ -177,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_request_that_could_not_be_written_has_no_answer_and_its_connection_was_used_before() {
-        let wire = Wire::new(());
+        let mut wire = Wire::new(());
         wire.note(&Poll::Ready(Ok(100)));
         wire.tally.read();
         wire.note(&Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())));

@@ -3,11 +3,11 @@
 
 use crate::support::client::Client;
 use crate::support::client::request;
+use crate::support::house::ANN;
+use crate::support::house::BEN;
 use crate::support::house::House;
 use crate::support::house::pass;
 use crate::support::recall::ALL;
-use crate::support::recall::ANN;
-use crate::support::recall::BEN;
 use crate::support::recall::T1;
 use crate::support::recall::others_get;
 use crate::support::recall::recalled;

@@ -1,9 +1,9 @@
 //! Requests that something follows on their connection: no reply waits for it, and none is lost.
 
 use crate::support::client::request;
+use crate::support::house::ANN;
 use crate::support::house::House;
 use crate::support::house::pass;
-use crate::support::recall::ANN;
 use crate::support::recall::T1;
 use crate::support::upstream::Say;
 use crate::support::upstream::id_of;

@@ -3,9 +3,9 @@
 
 use crate::support::client::Reply;
 use crate::support::client::request;
+use crate::support::house::ANN;
 use crate::support::house::House;
 use crate::support::house::pass;
-use crate::support::recall::ANN;
 use crate::support::recall::T1;
 use crate::support::recall::recalls;
 use crate::support::recall::tells_writes;

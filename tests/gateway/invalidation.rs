@@ -1,9 +1,9 @@
 //! What a write makes forgotten, design §3.5: not less, and not more.
 
 use crate::support::client::request;
+use crate::support::house::ANN;
 use crate::support::house::House;
 use crate::support::recall::ALL;
-use crate::support::recall::ANN;
 use crate::support::recall::T1;
 use crate::support::recall::recalled;
 use crate::support::recall::well_read;

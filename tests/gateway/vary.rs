@@ -10,6 +10,7 @@ use crate::support::pages::house_with_pages;
 use crate::support::pages::is_conditional;
 use crate::support::pages::not_modified;
 use crate::support::recall::T1;
+use crate::support::search::unmarked;
 use crate::support::upstream::Say;
 use crate::support::wire::Message;
 use tokio::task::JoinHandle;
@@ -26,6 +27,7 @@ const TAKES: u64 = 5;
 /// What the upstream makes of a request: a ticket or page that says what it heard in these fields.
 fn echo(request: &Message, names: &[&str], vary: &str) -> Say {
     let heard = names.iter().map(|name| request.all(name).join("+")).collect::<Vec<_>>().join("/");
+    let heard = unmarked(&heard);
     let body = format!(r#"{{"data":{{"_id":"t1","heard":"{heard}"}}}}"#);
     Say::json(200, &body, &[FRESH, ("vary", vary), ("etag", &format!("\"{heard}\""))])
 }

@@ -1,9 +1,9 @@
 //! What an answer takes back: a credential that is dead, a ticket that its reader may not see any
 //! more (design §3.5, threats.md K7).
 
+use crate::support::house::ANN;
+use crate::support::house::BEN;
 use crate::support::recall::ALL;
-use crate::support::recall::ANN;
-use crate::support::recall::BEN;
 use crate::support::recall::T1;
 use crate::support::recall::others_get;
 use crate::support::recall::recalled;

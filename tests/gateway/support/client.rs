@@ -1,5 +1,6 @@
 //! A client on one connection to the house.
 
+use crate::support::search;
 use crate::support::wire::End;
 use crate::support::wire::Message;
 use crate::support::wire::Reader;
@@ -49,6 +50,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
 
     /// Writes octets as they are.
     pub async fn write(&mut self, octets: impl AsRef<[u8]>) {
+        search::know(octets.as_ref());
         // The house may have closed already; the test then sees it when it reads.
         let _ = self.reader.io.write_all(octets.as_ref()).await;
     }
@@ -67,7 +69,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         });
         let message = message.await?;
         let status = message.start.split(' ').nth(1)?.parse().ok()?;
-        Some(Reply { status, message })
+        let reply = Reply { status, message };
+        search::assert_bare(&reply);
+        Some(reply)
     }
 
     /// Sends a request without a body, and waits for the reply.

@@ -3,6 +3,7 @@
 
 use crate::support::client::Client;
 use crate::support::client::Reply;
+use crate::support::search;
 use crate::support::upstream::Upstream;
 use http::Uri;
 use hyper_util::client::legacy::connect::Connected;
@@ -42,14 +43,14 @@ use verifik_gateway::upstream::client::PooledClient;
 use verifik_gateway::upstream::sender::Sender;
 
 /// What a pipe holds before a writer has to wait.
-const PIPE: usize = 64 * 1024;
+pub const PIPE: usize = 64 * 1024;
 
 /// Where the wall clock stands when a house is built.
 pub const WALL_AT_START: u64 = 1_800_000_000;
 
 /// Two credentials.
-pub const ANN: &str = "Bearer ann";
-pub const BEN: &str = "Bearer ben";
+pub const ANN: &str = "Bearer ann-7f3cSECRET";
+pub const BEN: &str = "Bearer ben-7f3cSECRET";
 
 /// A whole gateway and what is around it.
 pub struct House {
@@ -80,6 +81,7 @@ impl House {
         change: impl FnOnce(&mut Settings),
         between: impl FnOnce(Arc<dyn Sender>) -> Arc<dyn Sender>,
     ) -> Self {
+        search::begin();
         let mut settings = load(&Sources::default(), []).expect("the defaults").settings;
         change(&mut settings);
         let (upstream, reachable) = (Upstream::new(), Arc::new(AtomicBool::new(true)));
@@ -191,7 +193,7 @@ impl Service<Uri> for Plug {
 }
 
 /// A pipe, as hyper-util wants a connection to be.
-struct Pipe(DuplexStream);
+pub struct Pipe(pub DuplexStream);
 
 impl Connection for Pipe {
     fn connected(&self) -> Connected {

@@ -1,5 +1,6 @@
 //! The log, captured.
 
+use crate::support::search::Searcher;
 use serde_json::Value;
 use std::io;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub struct Captured(Arc<Mutex<Vec<u8>>>);
 impl io::Write for Captured {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(octets);
-        Ok(octets.len())
+        Searcher::default().write(octets)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! A whole gateway over in-memory pipes, in paused time: the house, the upstream behind it that
 //! says what a test tells it to, and clients that see every byte.
 
+pub mod search;
 pub mod wire;
 pub mod upstream;
 pub mod client;
@@ -16,3 +17,6 @@ pub mod faulty;
 pub mod trouble;
 pub mod limited;
 pub mod call;
+pub mod bad;
+pub mod certificates;
+pub mod secured;

@@ -2,9 +2,9 @@
 //! it is told of both comes in two editions.
 
 use crate::support::client::Reply;
+use crate::support::house::ANN;
 use crate::support::house::House;
 use crate::support::house::pass;
-use crate::support::recall::ANN;
 use crate::support::recall::T1;
 use crate::support::things::thing;
 use crate::support::upstream::Say;
