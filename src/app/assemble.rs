@@ -20,6 +20,7 @@ use crate::policy::rules::Batch;
 use crate::policy::rules::Deadlines;
 use crate::policy::rules::Rules;
 use crate::serve::batch;
+use crate::serve::crowd::Crowd;
 use crate::serve::gateway::Gateway;
 use crate::serve::listener::Door;
 use crate::serve::patience::Limits;
@@ -146,6 +147,7 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
         limits,
         max_header_bytes: listen.max_header_bytes,
         permits: Arc::new(Semaphore::new(listen.max_connections.min(Semaphore::MAX_PERMITS))),
+        crowd: Crowd::default(),
         draining,
     }
 }

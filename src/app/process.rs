@@ -3,6 +3,7 @@
 
 use rustix::process::Resource;
 use rustix::process::Rlimit;
+use rustix::process::getrlimit;
 use rustix::process::setrlimit;
 use std::io;
 use std::io::Write;
@@ -47,6 +48,21 @@ fn set_dumpable(_dumpable: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Has the system allow so many open files, if it will: many allow few at first and more on request.
+/// How many it allows now.
+pub fn open_files(wanted: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
+    let most = limit.maximum.unwrap_or(u64::MAX);
+    let raised = Rlimit { current: Some(wanted.min(most)), maximum: limit.maximum };
+    if limit.current.is_some_and(|current| current < wanted) {
+        // Refused, it stays as it was.
+        let _ = setrlimit(Resource::Nofile, raised);
+    }
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(allowed).unwrap_or(usize::MAX)
+}
+
 /// From now on a panic tells where it was and not what it said: its words may quote a body or a
 /// token. It is told in the log, or on standard error while there is none.
 pub fn hush_panics() {
@@ -67,7 +83,6 @@ pub fn hush_panics() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::process::getrlimit;
 
     #[cfg(target_os = "linux")]
     #[test]

@@ -68,8 +68,10 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Ending> {
 
 async fn run(loaded: &Loaded) -> Result<Ending, String> {
     let settings = &loaded.settings;
-    let _log = begin_log(loaded, settings)?;
-    Ok(start(settings).await?.run_until_told(settings).await)
+    let log = begin_log(loaded, settings)?;
+    let ending = start(settings).await?.run_until_told(settings).await;
+    log.tell_all_dropped();
+    Ok(ending)
 }
 
 /// A gateway whose port is open.
@@ -81,7 +83,7 @@ pub struct Running {
     door: Door,
     listener: TcpListener,
     drain: watch::Sender<bool>,
-    /// `listen.max_connections`, and so how many permits the door has.
+    /// How many permits the door has.
     connections: usize,
 }
 
@@ -106,10 +108,33 @@ pub async fn start(settings: &Settings) -> Result<Running, String> {
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     let (drain, draining) = watch::channel(false);
-    let door = assemble::door(settings, world, draining);
+    let mut settings = settings.clone();
+    settings.listen.max_connections = within_open_files(&settings);
+    let door = assemble::door(&settings, world, draining);
     let (cache, connections) = (Arc::clone(&door.gateway.cache), settings.listen.max_connections);
     Ok(Running { address, cache, door, listener, drain, connections })
 }
+
+/// As many connections as the settings and the system's limit on open files allow. Some files are
+/// kept back: with all of them taken by clients nobody could be answered.
+fn within_open_files(settings: &Settings) -> usize {
+    let wanted = settings.listen.max_connections;
+    // Each client's connection may have one upstream beside it.
+    let all = wanted.saturating_mul(2).saturating_add(KEPT_FILES);
+    let allowed = process::open_files(all);
+    let kept = settings.upstream.max_in_flight.saturating_mul(2).saturating_add(KEPT_FILES);
+    let connections = wanted.min(allowed - kept.min(allowed / 2)).max(1);
+    if connections < wanted {
+        warn!(
+            connections,
+            "listen.max_connections is {wanted}, but the system allows {allowed} open files"
+        );
+    }
+    connections
+}
+
+/// For the log, the listener, the settings files, name look-ups.
+const KEPT_FILES: usize = 64;
 
 impl Running {
     /// Serves until a signal comes, and drains.

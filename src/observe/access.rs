@@ -4,6 +4,8 @@
 
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::Handling;
+use crate::fields::method;
+use crate::fields::method::MethodFault;
 use crate::policy::rules::Access;
 use http::Method;
 use http::StatusCode;
@@ -75,8 +77,7 @@ pub fn write(line: &Line<'_>) {
     });
     tracing::info!(
         target: TARGET,
-        // A method is up to 32 capitals and dashes: the request would not have come this far.
-        method = line.method.as_str(),
+        method = method_word(line.method),
         route = line.route,
         status = line.status.as_u16(),
         cache = how.map(|how| how.word()),
@@ -88,6 +89,14 @@ pub fn write(line: &Line<'_>) {
         took_us = micros(line.took),
         queued_us = (!line.queued.is_zero()).then(|| micros(line.queued)),
     );
+}
+
+/// One that is served, or could be. What else stands in its place may be anything, a credential too.
+fn method_word(method: &Method) -> &str {
+    match method::check(method) {
+        Ok(()) | Err(MethodFault::Forbidden) => method.as_str(),
+        Err(MethodFault::Unknown) => "-",
+    }
 }
 
 fn micros(span: Duration) -> u64 {

@@ -53,6 +53,14 @@ impl Log {
         Ok(Self { _worker: worker, dropped })
     }
 
+    /// Says at the end how many lines were dropped, if any were.
+    pub fn tell_all_dropped(&self) {
+        let dropped = self.dropped.dropped_lines();
+        if dropped > 0 {
+            tracing::warn!(lines = dropped, "log lines were dropped, in all");
+        }
+    }
+
     /// A watch over dropped lines, to be run as a task.
     pub fn dropped(&self) -> Dropped {
         Dropped { counter: self.dropped.clone(), told: 0 }

@@ -25,3 +25,4 @@ pub mod admit;
 pub mod freshen;
 pub mod retry;
 pub mod churn;
+pub mod shed;

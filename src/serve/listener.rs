@@ -1,12 +1,16 @@
 //! Connections: accepted while there are permits, served by hyper's HTTP/1.1, ended by their
 //! deadlines or by a drain.
 
+use crate::observe::repeated::Event;
+use crate::observe::repeated::Line;
+use crate::policy::shed::Peer;
+use crate::serve::crowd::Crowd;
+use crate::serve::exchanges::Exchanges;
+use crate::serve::exchanges::UnderWay;
 use crate::serve::gateway::Gateway;
 use crate::serve::gateway::Handling;
-use crate::serve::patience::Exchanges;
 use crate::serve::patience::Limits;
 use crate::serve::patience::Patient;
-use crate::serve::patience::UnderWay;
 use crate::serve::reply::ReplyBody;
 use crate::upstream::failure::Failure;
 use bytes::Bytes;
@@ -23,6 +27,7 @@ use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::pin::pin;
 use std::sync::Arc;
@@ -33,9 +38,11 @@ use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::time::sleep;
+use tokio::time::timeout;
 use tracing::debug;
 use tracing::warn;
 
@@ -50,6 +57,8 @@ pub struct Door {
     pub max_header_bytes: usize,
     /// `listen.max_connections`: those that may be open.
     pub permits: Arc<Semaphore>,
+    /// Those that are.
+    pub crowd: Crowd,
     /// Turns true when the gateway is to take no more requests.
     pub draining: watch::Receiver<bool>,
 }
@@ -59,49 +68,78 @@ impl Door {
     pub async fn open(self, listener: TcpListener) {
         let mut draining = self.draining.clone();
         loop {
-            let accepted = tokio::select! {
-                accepted = self.accept(&listener) => accepted,
+            tokio::select! {
+                () = self.accept(&listener) => {}
                 () = begin(&mut draining) => return,
-            };
-            if let Some((io, permit)) = accepted {
-                let door = self.clone();
-                tokio::spawn(async move {
-                    door.serve(io).await;
-                    drop(permit);
-                });
             }
         }
     }
 
-    /// One connection, as soon as there is a permit for it.
-    async fn accept(
-        &self,
-        listener: &TcpListener,
-    ) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+    async fn accept(&self, listener: &TcpListener) {
         match listener.accept().await {
-            Ok((io, _)) => {
+            Ok((io, peer)) => {
                 // Without this a reply in two writes waits for the client's acknowledgement.
                 if let Err(error) = io.set_nodelay(true) {
                     debug!(%error, "a connection ended while it was being accepted");
                 }
-                Some((io, permit))
+                self.take(io, peer.ip()).await;
             }
             Err(error) => {
                 // Most often no file descriptor is free; a busy loop would not free one.
-                warn!(%error, "a connection could not be accepted");
+                if let Line::Written { left_out } = self.told("not accepted") {
+                    warn!(%error, left_out, "a connection could not be accepted");
+                }
+                self.crowd.make_room(self.gateway.cache.clock.now());
                 sleep(AFTER_A_FAILED_ACCEPT).await;
-                None
             }
         }
     }
 
-    /// Serves the requests of one connection, in their order.
-    pub async fn serve<T>(&self, io: T)
+    /// Takes a connection, as soon as there is room for it.
+    pub async fn take<T>(&self, io: T, peer: IpAddr)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let exchanges = Exchanges::default();
+        let Some(permit) = self.permit().await else { return };
+        let (exchanges, now) = (Exchanges::default(), self.gateway.cache.clock.now());
+        let part = self.crowd.enter(Peer::from(peer), exchanges.clone(), now);
+        let (door, number) = (self.clone(), part.number());
+        let serving = tokio::spawn(async move {
+            door.serve(io, exchanges).await;
+            drop((part, permit));
+        });
+        self.crowd.is_served(number, serving.abort_handle());
+    }
+
+    /// Room for one more connection: others are closed for it, if there are any that wait for nothing
+    /// of ours.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+                return Some(permit);
+            }
+            if self.crowd.make_room(self.gateway.cache.clock.now()) > 0
+                && let Line::Written { left_out } = self.told("full")
+            {
+                warn!(left_out, "too many connections: idle ones are closed to make room");
+            }
+            let freed = timeout(WAIT_FOR_ROOM, Arc::clone(&self.permits).acquire_owned()).await;
+            if let Ok(permit) = freed {
+                return permit.ok();
+            }
+        }
+    }
+
+    fn told(&self, what: &'static str) -> Line {
+        let cache = &self.gateway.cache;
+        cache.repeated.note(Event("connections", what), cache.clock.now())
+    }
+
+    /// Serves the requests of one connection, in their order.
+    async fn serve<T>(&self, io: T, exchanges: Exchanges)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let io = Patient::new(io, self.limits, exchanges.clone());
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
@@ -135,6 +173,9 @@ async fn begin(draining: &mut watch::Receiver<bool>) {
 
 const AFTER_A_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 
+/// How long until somebody else is looked for who could make room.
+const WAIT_FOR_ROOM: Duration = Duration::from_millis(100);
+
 /// The gateway, with the exchanges of one connection counted for its deadlines.
 struct Counted {
     gateway: Gateway,
@@ -147,9 +188,12 @@ impl Service<Request<Incoming>> for Counted {
     type Future = Holding;
 
     fn call(&self, request: Request<Incoming>) -> Holding {
-        let under_way = Some(self.exchanges.begin());
         let version = request.version();
-        Holding { handling: self.gateway.handle(request), version, under_way }
+        let Some(under_way) = self.exchanges.begin() else {
+            // The connection is being closed: no answer to it must be begun.
+            return Holding { handling: Handling::Now(None), version, under_way: None };
+        };
+        Holding { handling: self.gateway.handle(request), version, under_way: Some(under_way) }
     }
 }
 

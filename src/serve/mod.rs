@@ -9,5 +9,7 @@ pub mod batch_line;
 pub mod batch;
 pub mod reply;
 pub mod gateway;
+pub mod exchanges;
 pub mod patience;
+pub mod crowd;
 pub mod listener;

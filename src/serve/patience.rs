@@ -5,12 +5,10 @@
 //! timer that is set only when it would otherwise fire too late, so that a hit arms none: a
 //! deadline that moves further away is noticed when the timer fires.
 
+use crate::serve::exchanges::Exchanges;
 use std::io;
 use std::io::IoSlice;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -27,45 +25,8 @@ pub struct Limits {
     pub header: Duration,
     /// `listen.idle_timeout`: for the next request.
     pub idle: Duration,
-    /// `listen.write_timeout`: for the client to read something.
+    /// `listen.write_timeout`: for the client to read [`LEAST_READ`], or all there is.
     pub write: Duration,
-}
-
-/// The exchanges of one connection. While one is under way the client is not waited for: it waits
-/// for us.
-#[derive(Clone, Debug, Default)]
-pub struct Exchanges(Arc<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    begun: AtomicU64,
-    ended: AtomicU64,
-}
-
-/// An exchange under way; over when dropped.
-#[derive(Debug)]
-pub struct UnderWay(Exchanges);
-
-impl Exchanges {
-    /// An exchange begins.
-    pub fn begin(&self) -> UnderWay {
-        self.0.begun.fetch_add(1, Ordering::AcqRel);
-        UnderWay(self.clone())
-    }
-
-    fn begun(&self) -> u64 {
-        self.0.begun.load(Ordering::Acquire)
-    }
-
-    fn under_way(&self) -> bool {
-        self.begun() != self.0.ended.load(Ordering::Acquire)
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.0.ended.fetch_add(1, Ordering::AcqRel);
-    }
 }
 
 /// A client's connection, with its deadlines.
@@ -76,10 +37,13 @@ pub struct Patient<T> {
     /// How many exchanges had begun when the client was last waited for.
     seen: u64,
     reading: Reading,
+    opened: Instant,
     /// When something was last written: the end of the last reply, once no exchange is under way.
     wrote_at: Instant,
-    /// Since when a write has not got on.
+    /// Since when the client has been waited for to read.
     blocked_since: Option<Instant>,
+    /// How much it has read since.
+    read_since: usize,
     timer: Pin<Box<Sleep>>,
     /// Whether the timer, once it fires, has someone to wake.
     armed: bool,
@@ -110,8 +74,10 @@ impl<T> Patient<T> {
             exchanges,
             seen: 0,
             reading,
+            opened: now,
             wrote_at: now,
             blocked_since: None,
+            read_since: 0,
             timer,
             armed: false,
         }
@@ -173,29 +139,45 @@ impl<T> Patient<T> {
         polled: Poll<io::Result<usize>>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if polled.is_ready() {
-            self.wrote_at = now();
+        let Poll::Ready(written) = &polled else { return self.blocked(cx) };
+        self.wrote_at = now();
+        self.read_since = self.read_since.saturating_add(*written.as_ref().unwrap_or(&0));
+        if self.read_since >= LEAST_READ {
+            self.blocked_since = None;
         }
-        self.watched(polled, cx)
+        polled
     }
 
-    /// Watches how a write or a flush went.
-    fn watched<R>(
+    /// Watches how a flush went: only when there is nothing more to write is it asked for.
+    fn flushed(
         &mut self,
-        polled: Poll<io::Result<R>>,
+        polled: Poll<io::Result<()>>,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<R>> {
-        if polled.is_ready() {
-            self.blocked_since = None;
-            return polled;
+    ) -> Poll<io::Result<()>> {
+        if polled.is_pending() {
+            return self.blocked(cx);
         }
-        let since = *self.blocked_since.get_or_insert_with(now);
+        self.blocked_since = None;
+        self.exchanges.all_is_written(self.wrote_at.duration_since(self.opened));
+        polled
+    }
+
+    /// The client has to read before more can be written.
+    fn blocked<R>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
+        let since = self.blocked_since.unwrap_or_else(|| {
+            self.read_since = 0;
+            now()
+        });
+        self.blocked_since = Some(since);
         match self.overdue(since + self.limits.write, cx) {
             Poll::Ready(Err(late)) => Poll::Ready(Err(late)),
             _ => Poll::Pending,
         }
     }
 }
+
+/// Who reads an octet now and then would otherwise be waited for without end.
+const LEAST_READ: usize = 8 * 1024;
 
 #[expect(clippy::disallowed_methods, reason = "the runtime's timers run on the runtime's clock")]
 fn now() -> Instant {
@@ -230,12 +212,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.io).poll_flush(cx);
-        self.watched(polled, cx)
+        self.flushed(polled, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.io).poll_shutdown(cx);
-        self.watched(polled, cx)
+        self.flushed(polled, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -39,9 +39,19 @@ pub struct Passing {
 /// whether it has come to its end.
 #[derive(Debug)]
 pub struct Progress {
-    last: Mutex<Instant>,
+    step: Mutex<Step>,
     ended: AtomicBool,
 }
+
+/// When a body last got on by [`LEAST`], and how far it has come since.
+#[derive(Debug)]
+struct Step {
+    at: Instant,
+    since: usize,
+}
+
+/// Of which an octet comes now and then would otherwise be waited for without end.
+const LEAST: usize = 8 * 1024;
 
 /// The beginning of a body, kept while it passes.
 #[derive(Debug)]
@@ -69,7 +79,7 @@ impl Passing {
     }
 
     fn pass(&mut self, data: &Bytes) -> Result<(), Failure> {
-        self.progress.note();
+        self.progress.note(data.len());
         if let Some(left) = &mut self.left {
             let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
             *left = left.checked_sub(length).ok_or(Failure::RequestTooLong)?;
@@ -81,6 +91,7 @@ impl Passing {
     }
 
     fn end(&self) {
+        self.progress.note(LEAST);
         self.progress.ended.store(true, Ordering::Release);
         if let Some(copy) = &self.copy {
             copy.lock().complete = true;
@@ -91,12 +102,13 @@ impl Passing {
 impl Progress {
     /// Begins now.
     pub fn begin() -> Self {
-        Self { last: Mutex::new(now()), ended: AtomicBool::new(false) }
+        let step = Mutex::new(Step { at: now(), since: 0 });
+        Self { step, ended: AtomicBool::new(false) }
     }
 
-    /// When a part last passed; until one does, the beginning.
+    /// When it last got on, or ended; until then, the beginning.
     pub fn last(&self) -> Instant {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+        self.step.lock().unwrap_or_else(PoisonError::into_inner).at
     }
 
     /// Whether all of the body has passed.
@@ -104,8 +116,12 @@ impl Progress {
         self.ended.load(Ordering::Acquire)
     }
 
-    fn note(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = now();
+    fn note(&self, octets: usize) {
+        let mut step = self.step.lock().unwrap_or_else(PoisonError::into_inner);
+        step.since = step.since.saturating_add(octets);
+        if step.since >= LEAST {
+            *step = Step { at: now(), since: 0 };
+        }
     }
 }
 

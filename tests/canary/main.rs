@@ -15,6 +15,8 @@
 )]
 #![expect(unreachable_pub, reason = "a test binary has no outside; `pub` says who else may use it")]
 
+#[path = "../common/process.rs"]
+mod process;
 mod world;
 mod tally;
 mod gateway;

@@ -66,6 +66,7 @@ mod fetch;
 mod fetch_kept;
 mod fetch_whole;
 mod patience;
+mod shedding;
 mod invalidation;
 mod accounting;
 mod aftermath;

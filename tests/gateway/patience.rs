@@ -82,16 +82,16 @@ async fn a_client_that_waits_for_us_is_not_hurried() {
 async fn an_upload_may_take_its_time_as_long_as_it_gets_on() {
     let house = House::new();
     let mut client = house.client();
-    client.write(request("POST", "/v2/x", &[("content-length", "5")], "")).await;
+    client.write(request("POST", "/v2/x", &[("content-length", "40960")], "")).await;
     for _ in 0..5 {
         pass(299).await;
-        client.write("x").await;
+        client.write("x".repeat(8_192)).await;
     }
     assert_eq!(client.reply_to("POST").await.unwrap().status, 200);
     let mut client = house.client();
-    client.write(request("POST", "/v2/x", &[("content-length", "5")], "x")).await;
+    client.write(request("POST", "/v2/x", &[("content-length", "50000")], "x")).await;
     pass(200).await;
-    client.write("x").await;
+    client.write("x".repeat(8_192)).await;
     let (took, reply) = timed(client.reply_to("POST")).await;
     assert_eq!((took, reply.unwrap().status), (secs(300), 504));
     assert!(client.is_closed().await && !house.upstream.last().whole);
@@ -137,6 +137,45 @@ async fn a_client_that_reads_slowly_is_not_given_up() {
         () = write_to_the_end(&mut upstream) => panic!("given up"),
         () = reading => {}
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_an_octet_now_and_then_is_given_up() {
+    let house = House::new();
+    let (mut client, mut upstream) = download(&house).await;
+    let dripping = async {
+        let mut body = Vec::new();
+        while client.reader.exactly(200, &mut body).await {
+            pass(1).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let (took, ()) = timed(async {
+        tokio::select! {
+            () = write_to_the_end(&mut upstream) => {}
+            () = dripping => {}
+        }
+    })
+    .await;
+    assert!((secs(30)..secs(61)).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_of_an_octet_now_and_then_is_given_up() {
+    let house = House::new();
+    let mut client = house.client();
+    client.write(request("POST", "/v2/x", &[("content-length", "1000000")], "")).await;
+    let dripping = async {
+        loop {
+            pass(10).await;
+            client.write("x").await;
+            if timeout(secs(1), client.reader.more()).await.is_ok() {
+                return;
+            }
+        }
+    };
+    let (took, ()) = timed(dripping).await;
+    assert!((secs(300)..secs(312)).contains(&took), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -216,9 +216,10 @@ impl Tally {
     }
 
     /// The gateway's accounts are exactly what its clients were told, and what the upstream heard.
-    pub fn compare(&self, accounts: &BTreeMap<String, usize>, heard: &[Heard]) {
+    pub fn compare(&self, accounts: &BTreeMap<String, u64>, heard: &[Heard]) {
         let heard = heard.iter().filter(|heard| heard.whole).count();
-        let account = |name: &str| accounts.get(name).copied().unwrap_or(0);
+        let account =
+            |name: &str| accounts.get(name).map_or(0, |&number| usize::try_from(number).unwrap());
         let told = |name: &str| self.by_origin.get(name).copied().unwrap_or(0);
         println!("{accounts:?}, {heard} heard upstream");
         for name in ["stored", "collapsed", "forwarded", "refused", "own"] {

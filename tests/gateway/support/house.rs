@@ -10,6 +10,8 @@ use hyper_util::client::legacy::connect::Connected;
 use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::TokioIo;
 use std::io;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -108,7 +110,14 @@ impl House {
     pub fn client(&self) -> Client {
         let (ours, theirs) = duplex(PIPE);
         let door = self.door.clone();
-        tokio::spawn(async move { door.serve(theirs).await });
+        tokio::spawn(async move { door.take(theirs, Ipv4Addr::LOCALHOST.into()).await });
+        Client::new(ours)
+    }
+
+    /// A client from an address of its own, once its connection is taken.
+    pub async fn client_from(&self, peer: IpAddr) -> Client {
+        let (ours, theirs) = duplex(PIPE);
+        self.door.take(theirs, peer).await;
         Client::new(ours)
     }
 
