@@ -64,6 +64,11 @@
 //! ([`serve::batch`]) asks for its ids like any client, but as one who waits for as long as it takes
 //! and lets others go first.
 //!
+//! # Threats
+//!
+//! What may be tried, what may go wrong, and what the libraries hide stands in `docs/threats.md`,
+//! whose ids (K1, L6, ...) comments cite. `tests/gateway/papers.rs` holds it to the tests it names.
+//!
 //! # Where this departs from the design, and why
 //!
 //! - The mark that a dead credential leaves is set when the 401 is heard, not just before the

@@ -1,5 +1,6 @@
-//! `docs/rfc9111.md` says what is done about each requirement, and which test shows it: so it must
-//! not go stale. And the tests that were missing when it was written.
+//! `docs/rfc9111.md` says what is done about each requirement, `docs/threats.md` what about each
+//! threat and each fault, and which test shows it: so they must not go stale. And the tests that were
+//! missing when the first of them was written.
 
 use crate::support::house::ANN;
 use crate::support::house::pass;
@@ -13,6 +14,7 @@ use crate::support::recall::T1;
 use crate::support::upstream::Say;
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -26,12 +28,28 @@ const SECTIONS: &[&str] = &[
     "5.4", "5.5",
 ];
 
+const RFC: &str = "docs/rfc9111.md";
+const THREATS: &str = "docs/threats.md";
+
+/// The rows of the threats: a letter, and the numbers behind it.
+const ROWS: [(&str, RangeInclusive<u8>); 9] = [
+    ("K", 1..=10),
+    ("L", 1..=30),
+    ("P", 1..=16),
+    ("F", 1..=15),
+    ("H", 1..=5),
+    ("T", 1..=1),
+    ("S", 1..=12),
+    ("D", 1..=12),
+    ("R", 1..=33),
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn paper() -> String {
-    fs::read_to_string(root().join("docs/rfc9111.md")).unwrap()
+fn paper(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap()
 }
 
 /// What stands between backticks.
@@ -39,17 +57,30 @@ fn quoted(paper: &str) -> impl Iterator<Item = &str> {
     paper.split('`').skip(1).step_by(2)
 }
 
-/// A file as the paper names it: from the root where it is a test, else from `src`.
-fn file(named: &str) -> PathBuf {
-    let folder = if named.starts_with("tests/") { root().to_owned() } else { root().join("src") };
-    folder.join(named)
+/// Where what a paper names may stand: a file in the root or in `src`; a module of the tests here, or
+/// another test binary.
+fn places(named: &str) -> Vec<PathBuf> {
+    let tests = [format!("tests/gateway/{named}.rs"), format!("tests/{named}/main.rs")];
+    let files = [named.to_owned(), format!("src/{named}")];
+    let binary = format!("{named}/main.rs");
+    let all = if is_word(named) { [&tests[..], &[binary]].concat() } else { files.to_vec() };
+    all.into_iter().map(|place| root().join(place)).collect()
 }
 
-/// The files that the paper names, each with the test named in it, if one is.
+fn is_word(text: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    !text.is_empty() && text.chars().all(is_letter)
+}
+
+/// What a paper names, files and modules of tests, each with the test named in it, if one is.
 fn references(paper: &str) -> Vec<(&str, Option<&str>)> {
     let split = |text| str::split_once(text, "::").map_or((text, None), |(f, t)| (f, Some(t)));
     let is_source = |named: &str| Path::new(named).extension().is_some_and(|end| end == "rs");
-    quoted(paper).map(split).filter(|(file, _)| is_source(file)).collect()
+    let is_one = |(named, test): &(&str, Option<&str>)| {
+        let is_test = test.is_none_or(is_word);
+        is_test && (is_source(named) || (is_word(named) && test.is_some()))
+    };
+    quoted(paper).map(split).filter(is_one).collect()
 }
 
 /// The text of a file with each run of white space made one space.
@@ -66,14 +97,17 @@ fn has_test(text: &str, name: &str) -> bool {
 }
 
 #[test]
-fn every_file_and_every_test_that_the_paper_names_is_there() {
-    let paper = paper();
-    let found = references(&paper);
-    assert!(found.iter().filter(|(_, test)| test.is_some()).count() > 100, "{}", found.len());
-    for (named, test) in found {
-        let source = fs::read_to_string(file(named)).unwrap_or_else(|_| panic!("no file {named}"));
-        let Some(test) = test else { continue };
-        assert!(has_test(&flat(&source), test), "{named} has no test {test}");
+fn every_file_and_every_test_that_a_paper_names_is_there() {
+    for (name, least) in [(RFC, 100), (THREATS, 200)] {
+        let paper = paper(name);
+        let found = references(&paper);
+        assert!(found.iter().filter(|(_, test)| test.is_some()).count() > least, "{name}");
+        for (named, test) in found {
+            let source = places(named).iter().find_map(|place| fs::read_to_string(place).ok());
+            let source = source.unwrap_or_else(|| panic!("{name}: there is no {named}"));
+            let Some(test) = test else { continue };
+            assert!(has_test(&flat(&source), test), "{name}: {named} has no test {test}");
+        }
     }
 }
 
@@ -86,6 +120,7 @@ fn a_name_that_is_nowhere_is_found_out() {
     let rows = [
         ("`a/b.rs::c`", vec![("a/b.rs", Some("c"))]),
         ("`a/b.rs` and `no-store`", vec![("a/b.rs", None)]),
+        ("`a_b::c`, `a` and `a/b.rs::…`", vec![("a_b", Some("c"))]),
     ];
     for (paper, expected) in rows {
         assert_eq!(references(paper), expected, "{paper}");
@@ -94,7 +129,7 @@ fn a_name_that_is_nowhere_is_found_out() {
 
 #[test]
 fn every_section_has_a_row() {
-    let paper = paper();
+    let paper = paper(RFC);
     let rows = paper.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |"));
     let there: BTreeSet<_> = rows.map(|(section, _)| section).collect();
     for section in SECTIONS {
@@ -103,8 +138,24 @@ fn every_section_has_a_row() {
 }
 
 #[test]
+fn every_threat_and_every_fault_has_a_row_that_names_a_test_or_says_why_there_is_none() {
+    let paper = paper(THREATS);
+    let ids = ROWS
+        .into_iter()
+        .flat_map(|(letter, numbers)| numbers.map(move |number| format!("{letter}{number}")));
+    for id in ids {
+        let begin = format!("| {id} |");
+        let rows: Vec<_> = paper.lines().filter(|line| line.starts_with(&begin)).collect();
+        let [row] = rows[..] else { panic!("{id} has {} rows", rows.len()) };
+        let why = ["not there", "by construction", "MISSING"];
+        let is_tested = references(row).iter().any(|(_, test)| test.is_some());
+        assert!(is_tested || why.iter().any(|why| row.contains(why)), "{row}");
+    }
+}
+
+#[test]
 fn every_departure_is_marked_where_it_is_made_and_explained_at_the_end() {
-    let paper = paper();
+    let paper = paper(RFC);
     let (tables, end) = paper.split_once("\n## Departures\n").unwrap();
     let number = |text: &str| {
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
