@@ -57,6 +57,13 @@ impl Taken {
         grown.is_ok()
     }
 
+    /// Takes as much as makes it so many bytes in all. False, and nothing is taken, if there is not
+    /// as much.
+    #[must_use]
+    pub fn grow_to(&mut self, bytes: usize) -> bool {
+        self.grow(bytes.saturating_sub(self.bytes))
+    }
+
     /// The octets, which hold what was taken for as long as anybody holds them.
     pub fn hold(self, octets: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         Bytes::from_owner(Held { octets, _taken: self })

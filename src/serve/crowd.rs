@@ -5,7 +5,7 @@ use crate::policy::shed;
 use crate::policy::shed::Guest;
 use crate::policy::shed::Peer;
 use crate::serve::exchanges::Exchanges;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -19,7 +19,7 @@ pub struct Crowd(Arc<Mutex<Open>>);
 #[derive(Default)]
 struct Open {
     entered: u64,
-    connections: HashMap<u64, Connection>,
+    connections: BTreeMap<u64, Connection>,
 }
 
 struct Connection {

@@ -147,7 +147,10 @@ impl Door {
             .header_read_timeout(None)
             // No `pipeline_flush`: with it hyper takes answers without a bound for a client that
             // does not read them.
-            .max_header_size(self.max_header_bytes);
+            .max_header_size(self.max_header_bytes)
+            // Also what is held of a long answer for a client that does not read; without a word it
+            // would be 400 KiB.
+            .max_buf_size(self.max_header_bytes);
         let service = Counted { gateway: self.gateway.clone(), exchanges };
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
         let mut draining = self.draining.clone();

@@ -20,7 +20,6 @@ use crate::upstream::sender::Sender;
 use crate::upstream::streamed::Streamed;
 use crate::upstream::wire::Tally;
 use bytes::Bytes;
-use bytes::BytesMut;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
@@ -179,7 +178,7 @@ pub async fn read(mut incoming: Incoming, whole: Whole<'_>) -> Result<HeardBody,
     if announced > u64::try_from(whole.longest).unwrap_or(u64::MAX) {
         return Ok(HeardBody::Long(Streamed::new(Bytes::new(), incoming, whole.patience)));
     }
-    let mut begun = Gathered::new(whole.room);
+    let mut begun = Gathered::new(whole.room, announced);
     loop {
         let frame = match timeout(whole.patience, incoming.frame()).await {
             Err(_) => return Err(Failure::BodyTimeout.into()),
@@ -204,27 +203,46 @@ pub async fn read(mut incoming: Incoming, whole: Whole<'_>) -> Result<HeardBody,
 /// The parts of a body. One that comes in a single part, as tickets do, is not copied.
 struct Gathered {
     first: Bytes,
-    all: BytesMut,
+    all: Vec<u8>,
+    /// How long it will be, by its own word; what has no word grows as it comes.
+    announced: usize,
     taken: Taken,
 }
 
 impl Gathered {
-    fn new(room: &Arc<Room>) -> Self {
-        Self { first: Bytes::new(), all: BytesMut::new(), taken: room.begin() }
+    fn new(room: &Arc<Room>, announced: u64) -> Self {
+        let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+        Self { first: Bytes::new(), all: Vec::new(), announced, taken: room.begin() }
     }
 
     /// Takes it in. False if there was no room for it: then it should be the last.
     fn add(&mut self, data: Bytes) -> bool {
-        let there_is_room = self.taken.grow(data.len());
         if self.len() == 0 {
             self.first = data;
-        } else {
-            if self.all.is_empty() {
-                self.all.extend_from_slice(&self.first);
-            }
-            self.all.extend_from_slice(&data);
+            return self.taken.grow(self.first.len());
         }
+        let length = self.len().saturating_add(data.len());
+        let there_is_room = self.make_place(length);
+        if self.all.is_empty() {
+            self.all.extend_from_slice(&self.first);
+            self.first = Bytes::new();
+        }
+        self.all.extend_from_slice(&data);
         there_is_room
+    }
+
+    /// Has place for so many bytes, and takes the room for all of it: what an allocation holds in
+    /// reserve is memory too.
+    fn make_place(&mut self, length: usize) -> bool {
+        if length <= self.all.capacity() {
+            return true;
+        }
+        let ahead =
+            if self.announced >= length { self.announced } else { length.saturating_mul(2) };
+        let there_is_room = self.taken.grow_to(ahead);
+        let place = if there_is_room { ahead } else { length };
+        self.all.reserve_exact(place.saturating_sub(self.all.len()));
+        there_is_room || self.taken.grow_to(length)
     }
 
     fn len(&self) -> usize {
@@ -232,8 +250,11 @@ impl Gathered {
     }
 
     fn whole(self) -> Bytes {
-        let Self { first, all, taken } = self;
-        let octets = if all.is_empty() { first } else { all.freeze() };
-        if octets.is_empty() { octets } else { taken.hold(octets) }
+        let Self { first, all, taken, .. } = self;
+        match (first.is_empty(), all.is_empty()) {
+            (_, false) => taken.hold(all),
+            (false, true) => taken.hold(first),
+            (true, true) => first,
+        }
     }
 }

@@ -20,16 +20,22 @@ use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
+use tokio::io::Take;
 
 /// A connection and its tally.
 pub struct Wire<T> {
-    /// In tokio's terms: in hyper's, safe code cannot see how much was read.
-    io: TokioIo<T>,
+    /// In tokio's terms: in hyper's, safe code cannot see how much was read, nor read less.
+    io: Take<TokioIo<T>>,
     tally: Tally,
     heads: Heads,
 }
+
+/// The most that is read at once. hyper would take up to its longest head, and hold several times as
+/// much for each client that does not read what it asked for.
+const AT_ONCE: u64 = 8 * 1024;
 
 /// What a connection has carried. In HTTP/1.1 without pipelining a request begins with the first
 /// write after a read.
@@ -82,12 +88,21 @@ impl Tally {
     }
 }
 
-impl<T> Wire<T> {
+impl<T> Wire<T>
+where
+    TokioIo<T>: AsyncRead,
+{
     /// Watches `io`.
     pub fn new(io: T) -> Self {
-        Self { io: TokioIo::new(io), tally: Tally::default(), heads: Heads::default() }
+        Self {
+            io: TokioIo::new(io).take(AT_ONCE),
+            tally: Tally::default(),
+            heads: Heads::default(),
+        }
     }
+}
 
+impl<T> Wire<T> {
     /// A write that fails is an attempt at a request too: nothing of its answer can have come.
     fn note(&mut self, written: &Poll<io::Result<usize>>) {
         if matches!(written, Poll::Ready(Ok(1..) | Err(_))) && self.tally.wrote() {
@@ -96,9 +111,12 @@ impl<T> Wire<T> {
     }
 }
 
-impl<T: Connection> Connection for Wire<T> {
+impl<T: Connection> Connection for Wire<T>
+where
+    TokioIo<T>: AsyncRead,
+{
     fn connected(&self) -> Connected {
-        self.io.inner().connected().extra(self.tally.clone())
+        self.io.get_ref().inner().connected().extra(self.tally.clone())
     }
 }
 
@@ -115,6 +133,7 @@ where
             return Poll::Ready(Ok(())); // as if the other side had closed it
         }
         let before = buf.filled().len();
+        self.io.set_limit(AT_ONCE);
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
         let come = buf.filled().get(before..).unwrap_or_default();
         if !come.is_empty() {
@@ -130,7 +149,7 @@ where
 
 impl<T> AsyncWrite for Wire<T>
 where
-    TokioIo<T>: AsyncWrite + Unpin,
+    TokioIo<T>: AsyncRead + AsyncWrite + Unpin,
 {
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -140,21 +159,21 @@ where
         if self.tally.is_spoiled() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        let polled = Pin::new(&mut self.io).poll_write(cx, buf);
+        let polled = Pin::new(self.io.get_mut()).poll_write(cx, buf);
         self.note(&polled);
         polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        Pin::new(self.io.get_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        Pin::new(self.io.get_mut()).poll_shutdown(cx)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        self.io.get_ref().is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -165,7 +184,7 @@ where
         if self.tally.is_spoiled() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        let polled = Pin::new(self.io.get_mut()).poll_write_vectored(cx, bufs);
         self.note(&polled);
         polled
     }
@@ -189,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_request_that_could_not_be_written_has_no_answer_and_its_connection_was_used_before() {
-        let mut wire = Wire::new(());
+        let mut wire = Wire::new(TokioIo::new(tokio::io::empty()));
         wire.note(&Poll::Ready(Ok(100)));
         wire.tally.read();
         wire.note(&Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())));

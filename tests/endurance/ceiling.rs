@@ -27,9 +27,13 @@ async fn memory_stays_within_what_is_allowed_and_a_little_however_much_there_is(
     let upstream = Upstream::open().await;
     let process = gateway(&upstream, &[("CACHE__MEMORY", "32MiB")]);
     let address = process.address;
-    let slow = ["slow-1000000", "slow1-900000", "slow2-2000000", "slow3-50000"];
-    let slow = slow.map(|id| Slow::Reader(id, "Bearer slow"));
-    let crowd = Crowd::of(address, 100, &slow);
+    let slow = [
+        "/v2/support-tickets/slow-1000000",
+        "/v2/support-tickets/slow1-900000",
+        "/v2/support-tickets/slow2-2000000",
+        "/v2/files/slow3-2000000",
+    ];
+    let crowd = Crowd::of(address, 100, &slow.map(Slow::Reader));
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
         clients.spawn(scan(address, client, keys / CLIENTS));

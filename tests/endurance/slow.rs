@@ -19,8 +19,8 @@ pub enum Slow {
     Head,
     /// Its upload never ends.
     Upload,
-    /// It does not read what it asked for: this ticket, with this credential.
-    Reader(&'static str, &'static str),
+    /// It does not read what it asked for.
+    Reader(&'static str),
 }
 
 /// From one octet to the next.
@@ -70,9 +70,9 @@ async fn drip(mut socket: TcpStream, kind: Slow) -> std::io::Result<()> {
             "POST /v2/uploads HTTP/1.1\r\nhost: gateway\r\ncontent-length: 1000000\r\n\r\n"
                 .to_owned()
         }
-        Slow::Reader(id, token) => format!(
-            "GET /v2/support-tickets/{id} HTTP/1.1\r\nhost: gateway\r\nauthorization: {token}\r\n\r\n"
-        ),
+        Slow::Reader(path) => {
+            format!("GET {path} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer ann\r\n\r\n")
+        }
     };
     socket.write_all(begun.as_bytes()).await?;
     loop {

@@ -15,8 +15,10 @@ const SLOW: usize = 2_000;
 const ANN: &str = "Bearer ann";
 const MIB: usize = 1024 * 1024;
 
-/// Nearly as long as anything that is stored.
-const LONG: &str = "long-1000000";
+/// Nearly as long as anything that is stored; longer; and what passes through.
+const STORED: &str = "/v2/support-tickets/long-1000000";
+const LONGER: &str = "/v2/support-tickets/longer-4000000";
+const PASSING: &str = "/v2/files/long-4000000";
 
 /// Both ends of each client's connection but the gateway's, and what stands behind them.
 const FILES: usize = 3 * SLOW;
@@ -26,8 +28,10 @@ async fn two_thousand_slow_connections_harm_no_healthy_client_and_hold_little_me
     assert!(open_files(FILES) >= FILES, "the system allows too few open files to try it");
     let upstream = Upstream::open().await;
     let process = gateway(&upstream, &[("CACHE__MEMORY", "64MiB")]);
-    Client::connect(process.address).await.read(LONG, ANN).await;
-    let kinds = [Slow::Head, Slow::Upload, Slow::Reader(LONG, ANN)];
+    Client::connect(process.address).await.read("long-1000000", ANN).await;
+    let readers = [STORED, LONGER, PASSING].map(Slow::Reader);
+    let kinds = [&[Slow::Head, Slow::Upload][..], &readers].concat();
+    let kinds = match std::env::var("K").as_deref() { Ok("h") => vec![Slow::Head], Ok("u") => vec![Slow::Upload], Ok("s") => vec![readers[0]], Ok("l") => vec![readers[1]], Ok("p") => vec![readers[2]], Ok("n") => vec![Slow::Head], _ => kinds };
     let crowd = Crowd::of(process.address, SLOW, &kinds);
     all_are_there(&crowd).await;
     let began = Instant::now();
