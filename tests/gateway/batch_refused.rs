@@ -11,6 +11,8 @@ use crate::support::house::House;
 use crate::support::house::timed;
 use crate::support::upstream::Say;
 use serde_json::Value;
+use std::time::Duration;
+use tokio::time::timeout;
 use verifik_gateway::settings::model::Settings;
 
 fn few(settings: &mut Settings) {
@@ -220,6 +222,25 @@ async fn a_body_that_does_not_come_is_not_waited_for_any_longer_than_a_head() {
     assert_eq!((took.as_secs(), reply.status), (10, 400));
     assert_eq!(words(&reply).0, "GATEWAY_REQUEST_BROKEN");
     assert!(client.is_closed().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_drips_has_six_times_the_time_of_a_head_in_all() {
+    let house = House::new();
+    let mut client = house.client();
+    client.write(chunked(&["t1\n"])).await;
+    let dripping = async {
+        loop {
+            match timeout(Duration::from_secs(9), client.reply_to("POST")).await {
+                Ok(reply) => return reply.unwrap(),
+                Err(_) => client.write("3\r\nt2\n\r\n").await,
+            }
+        }
+    };
+    let (took, reply) = timed(dripping).await;
+    let broken = (60, 400, "GATEWAY_REQUEST_BROKEN");
+    assert_eq!((took.as_secs(), reply.status, &*words(&reply).0), broken);
+    assert_eq!(house.upstream.connections(), 0);
 }
 
 #[tokio::test(start_paused = true)]

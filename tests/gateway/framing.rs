@@ -259,3 +259,30 @@ async fn a_long_answer_that_breaks_off_breaks_off_for_its_asker() {
         assert!(client.is_closed().await);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_follows_a_last_chunk_or_the_answer_to_a_head_is_nobodys_answer() {
+    let others = r#"{"data":{"_id":"t2","title":"not hers"}}"#;
+    let other = wire("200 OK", &format!("content-length: {}\r\n", others.len()), others);
+    let chunks = format!("25\r\n{TICKET}\r\n0\r\n\r\n");
+    let chunked = wire("200 OK", "transfer-encoding: chunked\r\n", &chunks);
+    let with_body = wire("200 OK", "content-length: 37\r\n", TICKET);
+    let rows = [
+        ("GET", "/v2/support-tickets/t1", 200, [&*chunked, &other].concat()),
+        ("HEAD", "/v2/clients", 200, with_body.clone()),
+        // More than its length, whoever was not to be sent it.
+        ("HEAD", "/v2/clients", 502, [&*with_body, &other].concat()),
+    ];
+    for (method, target, status, raw) in rows {
+        let house = House::new();
+        house.upstream.always(Say::Raw(raw));
+        let reply = house.client().ask(method, target, &[("authorization", ANN)]).await;
+        assert_eq!((reply.status, reply.message.whole), (status, true), "{method} {status}");
+        pass(1).await;
+        house.upstream.always(Say::ticket("t2", "open", &[]));
+        let next = house.ticket("t2", ANN).await;
+        assert!(next.status == 200 && !next.text().contains("not hers"), "{method} {status}");
+        let anew = (house.upstream.count(), house.upstream.connections());
+        assert_eq!(anew, (2, 2), "{method} {status}");
+    }
+}

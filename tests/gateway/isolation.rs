@@ -5,7 +5,10 @@ use crate::support::chance::seeds;
 use crate::support::client::Client;
 use crate::support::client::Reply;
 use crate::support::client::request;
+use crate::support::house::ANN;
+use crate::support::house::BEN;
 use crate::support::house::House;
+use crate::support::house::timed;
 use crate::support::upstream::Say;
 use crate::support::upstream::id_of;
 use crate::support::wire::Message;
@@ -133,4 +136,47 @@ async fn a_credential_does_not_stay_with_its_connection() {
         assert_own(&reply, token, &format!("{token:?}"));
     }
     assert_eq!(house.upstream.count(), 4, "nothing is stored without a credential");
+}
+
+#[tokio::test(start_paused = true)]
+async fn octets_that_are_no_text_make_another_credential() {
+    let house = House::new();
+    let all: [&[u8]; 6] = [
+        b"Bearer an",
+        b"Bearer an\xa0",
+        b"Bearer an\xff",
+        b"Bearer\tan",
+        b"Bearer \xc3\xa1n",
+        b"\xfe",
+    ];
+    for (round, row) in (0..2).flat_map(|round| (0..all.len()).map(move |row| (round, row))) {
+        let mut client = house.client();
+        let head = b"GET /v2/support-tickets/t1 HTTP/1.1\r\nhost: a\r\nauthorization: ";
+        client.write([head, all[row], b"\r\n\r\n"].concat()).await;
+        let hit = client.reply_to("GET").await.unwrap().is_hit();
+        let count = if round == 0 { row + 1 } else { all.len() };
+        let seen = (hit, house.upstream.count());
+        assert_eq!(seen, (round == 1, count), "{}", all[row].escape_ascii());
+    }
+}
+
+/// Not the time in nanoseconds, but all that it could come from: the same steps are taken.
+#[tokio::test(start_paused = true)]
+async fn what_another_tenant_has_stored_is_to_be_told_by_nothing() {
+    let house = House::new();
+    house.upstream.says(|asked| Say::ticket(id_of(asked), "open", &[]).after(1));
+    for (token, id) in [(ANN, "t1"), (ANN, "t1"), (BEN, "other")] {
+        house.ticket(id, token).await;
+    }
+    let mut told = Vec::new();
+    for id in ["t1", "t2"] {
+        let (before, (took, reply)) = (house.upstream.count(), timed(house.ticket(id, BEN)).await);
+        let own = ["date", "etag"];
+        let mut fields = reply.message.fields;
+        fields.retain(|(name, _)| !own.contains(&&**name));
+        let heard = house.upstream.last().fields;
+        told.push((took, reply.status, fields, house.upstream.count() - before, heard));
+    }
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[0].3, 1);
 }

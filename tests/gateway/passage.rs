@@ -126,6 +126,7 @@ async fn an_answers_fields_come_back_in_order_but_for_those_of_the_connection() 
 #[tokio::test(start_paused = true)]
 async fn status_reason_and_body_pass_unchanged() {
     let binary: Vec<u8> = (0..=255).cycle().take(5_000).collect();
+    let long = format!("200 {}", "r".repeat(8 * 1024));
     let rows = [
         ("200 Fine", "200 Fine"),
         ("200 OK", "200 OK"),
@@ -138,6 +139,7 @@ async fn status_reason_and_body_pass_unchanged() {
         ("418 ", "418 "),
         ("503 Later", "503 Later"),
         ("599 Odd", "599 Odd"),
+        (&long, &long),
         // Not plain text for every reader: the status's own, or none where hyper gives none.
         ("200 F\tne", "200 OK"),
         ("200 F\u{ef}ne", "200 "),
@@ -244,6 +246,34 @@ async fn a_field_that_connection_names_stays_here_on_a_ticket_too() {
     let reply = house.client().ask("GET", "/v2/support-tickets/t1", &fields).await;
     assert_eq!((reply.status, house.upstream.last().field("origin")), (200, None));
     assert!(house.ticket("t1", ANN).await.is_hit(), "nor is it in the key");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_connection_names_does_not_take_ours_away() {
+    let house = House::new();
+    for target in ["/v2/clients", T1] {
+        let fields = [("authorization", ANN), ("connection", "via"), ("via", "1.0 corner")];
+        assert_eq!(house.client().ask("GET", target, &fields).await.status, 200, "{target}");
+        assert_eq!(house.upstream.last().all("via"), ["1.1 verifik-gateway"], "{target}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_only_the_upstream_finds_too_long_spoils_it_for_nobody() {
+    let house = House::new();
+    house.upstream.says(|asked| {
+        let octets = asked.fields.iter().map(|(name, value)| name.len() + value.len());
+        match octets.sum() {
+            0..16_000 => Say::ticket("t1", "open", &[]),
+            16_000.. => Say::json(431, "{}", &[("cache-control", "max-age=60")]),
+        }
+    });
+    let long = "x".repeat(20_000);
+    for (name, status) in [("user-agent", 431), ("x-not-listed", 200)] {
+        let fields = [("authorization", ANN), ("cache-control", "no-cache"), (name, &*long)];
+        assert_eq!(house.client().ask("GET", T1, &fields).await.status, status, "{name}");
+        assert_eq!(house.ticket("t1", ANN).await.status, 200, "after {name}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,6 +20,7 @@ use crate::support::pages::is_conditional;
 use crate::support::pages::not_modified;
 use crate::support::pages::stale_house;
 use crate::support::recall::T1;
+use crate::support::search::unmarked;
 use crate::support::upstream::Say;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
@@ -270,4 +271,24 @@ async fn conditions_on_a_page_that_is_not_stored_go_on_as_they_are_and_their_304
     house.upstream.always(Say::json(200, FIRST, &[("etag", "W/\"y\""), FRESH]));
     assert_eq!(ask(&house, "GET", PAGE, &asked[..1]).await.status, 304, "stored, and known");
     assert_eq!((house.get(PAGE, ANN).await.text().as_str(), house.upstream.count()), (FIRST, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tag_of_another_tenant_is_compared_with_ones_own_response() {
+    let house = house_with_pages(|_| {});
+    house.upstream.says(|asked| {
+        let own = unmarked(asked.field("authorization").unwrap()).replace(' ', "-");
+        let body = format!(r#"{{"data":{{"_id":"t1","of":"{own}"}}}}"#);
+        Say::json(200, &body, &[FRESH, ("etag", &format!("\"{own}\""))])
+    });
+    for target in BOTH {
+        let anns = house.get(target, ANN).await.field("etag").unwrap().to_owned();
+        for hit in [false, true] {
+            let fields = [("authorization", BEN), ("if-none-match", &*anns)];
+            let reply = house.client().ask("GET", target, &fields).await;
+            let told = (reply.status, reply.is_hit(), reply.text().contains("ben"));
+            assert_eq!(told, (200, hit, true), "{target}");
+        }
+    }
+    assert_eq!(house.upstream.count(), 4);
 }

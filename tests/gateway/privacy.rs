@@ -215,3 +215,20 @@ async fn those_who_share_a_forward_have_a_line_each() {
     let collapsed = lines.iter().filter(|line| line["collapsed"] == true).count();
     assert_eq!((lines.len(), collapsed, house.upstream.count()), (9, 8, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_method_that_is_none_is_not_logged() {
+    let (captured, _capturing, _idle) = Captured::begin();
+    let house = House::with(|settings| settings.log.access = Access::All);
+    let token = CREDENTIAL.split_once(' ').unwrap().1;
+    let long = "x".repeat(20_000);
+    let rows = [(token, 501, "-"), (&long, 501, "-"), ("get", 501, "-"), ("TRACE", 405, "TRACE")];
+    for (method, status, logged) in rows {
+        let mut client = house.client();
+        client.write(format!("{method} /v2/x HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+        assert_eq!(client.reply_to("GET").await.unwrap().status, status, "{method}");
+        let lines = captured.take_access_lines();
+        assert_eq!((lines.len(), &lines[0]["method"]), (1, &logged.into()), "{method}");
+        assert!(lines[0].to_string().len() < 300, "{}", lines[0]);
+    }
+}

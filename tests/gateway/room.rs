@@ -3,6 +3,7 @@
 use crate::support::client::Client;
 use crate::support::client::request;
 use crate::support::house::ANN;
+use crate::support::house::BEN;
 use crate::support::house::House;
 use crate::support::house::once_and_at_once;
 use crate::support::house::pass;
@@ -93,4 +94,23 @@ async fn a_batch_or_a_bulk_write_that_there_is_no_room_for_is_refused_or_marks_e
     let asked = house.ticket("1", ANN).await;
     assert!(!asked.is_hit(), "it might have been named: {}", asked.cache());
     drop(filled);
+}
+
+/// In a store for about a thousand, which begins to count once it is half full.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_ids_leaves_what_another_asks_for_again_and_again() {
+    let house = House::with(|settings| settings.cache.memory = MIB as u64);
+    house.upstream.says(|asked| Say::ticket(id_of(asked), "closed", &[]));
+    let mut asked_anew = Vec::new();
+    for round in 0..6 {
+        let before = house.upstream.count();
+        for n in 0..100 {
+            house.ticket(&format!("often{n}"), ANN).await;
+        }
+        asked_anew.push(house.upstream.count() - before);
+        for n in 0..1_000 {
+            house.ticket(&format!("once{round}-{n}"), BEN).await;
+        }
+    }
+    assert!(asked_anew[4..].iter().all(|asked| *asked <= 10), "{asked_anew:?} of 100");
 }

@@ -23,7 +23,7 @@ use std::time::Instant;
 
 pub const TICKET: &str = "/v2/support-tickets/t1";
 const HELD: &str = "/v2/support-tickets/held";
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn the_second_read_is_a_hit() {
@@ -34,6 +34,19 @@ async fn the_second_read_is_a_hit() {
     let hit = get(process.address, TICKET).await;
     assert!(hit.is_hit() && hit.text() == miss.text(), "{}", hit.cache());
     assert_eq!(upstream.count(), 1);
+}
+
+/// A name that no resolver knows (RFC 6761 section 6.4).
+#[tokio::test]
+async fn an_upstream_without_an_address_is_a_502_and_no_more() {
+    let process = gateway("http://nowhere.invalid", &[("VERIFIK_GATEWAY__UPSTREAM__RETRIES", "0")]);
+    let reply = get(process.address, TICKET).await;
+    // Where the resolver itself is not reached it may take all the time there is for a connection.
+    let expected = [(502, "NAME_FAILED"), (504, "CONNECT_TIMEOUT")];
+    let told = |(status, word)| reply.status == status && reply.text().contains(word);
+    assert!(expected.into_iter().any(told), "{} {}", reply.status, reply.text());
+    assert!(!reply.text().contains("nowhere"), "{}", reply.text());
+    assert_eq!(get(process.address, "/_gateway/live").await.status, 200);
 }
 
 #[tokio::test]
