@@ -2,6 +2,7 @@
 
 use crate::support::client::Client;
 use crate::support::client::Reply;
+use crate::support::search::assert_clean;
 use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -189,6 +190,7 @@ impl Process {
         let code = self.exit_code();
         let mut said = String::new();
         self.stderr.read_to_string(&mut said).unwrap();
+        assert_clean(&said, "standard error");
         (code, said)
     }
 
