@@ -24,6 +24,7 @@ use crate::policy::key::Tag;
 use crate::policy::rules::Rules;
 use crate::store::marks::Aftermath;
 use crate::store::marks::Scope;
+use crate::upstream::arriving::Arriving;
 use crate::upstream::attempt;
 use crate::upstream::attempt::HeardBody;
 use crate::upstream::attempt::Lost;
@@ -188,6 +189,7 @@ impl Cache {
     ) -> Result<Box<Answer>, Lost> {
         let (mut head, incoming) = response.into_parts();
         attempt::framing(&head, sent.head)?;
+        let arriving = Arriving::of(&head, incoming);
         hop_by_hop::strip(&mut head.headers);
         // Only the text of a 403 tells a dead credential from one without the right or the credit;
         // only that of a 409 tells a refusal from an outage.
@@ -200,10 +202,10 @@ impl Cache {
         self.heed(sent, head.status, None);
         let patience = rules.deadlines.pass_through;
         let body = if telling && !sent.head {
-            attempt::read(incoming, Whole { longest: REFUSAL_BYTES, room: &self.room, patience })
+            attempt::read(arriving, Whole { longest: REFUSAL_BYTES, room: &self.room, patience })
                 .await?
         } else {
-            HeardBody::Long(Streamed::new(Bytes::new(), incoming, patience))
+            HeardBody::Long(Streamed::new(Bytes::new(), arriving, patience))
         };
         let meaning = match &body {
             HeardBody::Whole(text) => Some(answer::meaning(head.status, &head.headers, text, "")),

@@ -11,6 +11,7 @@ use crate::policy::freshness::Journey;
 use crate::policy::retry;
 use crate::policy::retry::Resend;
 use crate::policy::rules::Deadlines;
+use crate::upstream::arriving::Arriving;
 use crate::upstream::failure::Failure;
 use crate::upstream::queue::Place;
 use crate::upstream::request::ReadRequest;
@@ -116,7 +117,7 @@ pub async fn ask(
         let response = send(sender, question).await?;
         let (head, incoming) = response.into_parts();
         let framing = framing(&head, question.request.is_head())?;
-        let body = read(incoming, question.whole).await?;
+        let body = read(Arriving::of(&head, incoming), question.whole).await?;
         let mut fields = head.headers;
         hop_by_hop::strip(&mut fields);
         let journey = Journey { asked_at, received: clock.moment() };
@@ -173,26 +174,26 @@ pub fn framing(head: &Parts, asked_for_head: bool) -> Result<Framing, Failure> {
 }
 
 /// Reads a body whole, or as much of it as shows that it is too long for that.
-pub async fn read(mut incoming: Incoming, whole: Whole<'_>) -> Result<HeardBody, Lost> {
-    let announced = incoming.size_hint().lower();
+pub async fn read(mut arriving: Arriving, whole: Whole<'_>) -> Result<HeardBody, Lost> {
+    let announced = arriving.size_hint().lower();
     if announced > u64::try_from(whole.longest).unwrap_or(u64::MAX) {
-        return Ok(HeardBody::Long(Streamed::new(Bytes::new(), incoming, whole.patience)));
+        return Ok(HeardBody::Long(Streamed::new(Bytes::new(), arriving, whole.patience)));
     }
     let mut begun = Gathered::new(whole.room, announced);
     loop {
-        let frame = match timeout(whole.patience, incoming.frame()).await {
+        let frame = match timeout(whole.patience, arriving.frame()).await {
             Err(_) => return Err(Failure::BodyTimeout.into()),
             Ok(None) => break,
-            Ok(Some(Err(error))) => {
-                let cause = error.to_string();
-                return Err(Lost { failure: Failure::of_body(&error), cause });
+            Ok(Some(Err(broken))) => {
+                let cause = broken.to_string();
+                return Err(Lost { failure: broken.failure(), cause });
             }
             Ok(Some(Ok(frame))) => frame,
         };
         let there_is_room = frame.into_data().map_or(true, |data| begun.add(data));
         let is_long = begun.len() > whole.longest;
         if is_long || !there_is_room {
-            let streamed = Streamed::new(begun.whole(), incoming, whole.patience);
+            let streamed = Streamed::new(begun.whole(), arriving, whole.patience);
             let long = if is_long { HeardBody::Long } else { HeardBody::NoRoom };
             return Ok(long(streamed));
         }

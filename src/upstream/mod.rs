@@ -10,5 +10,6 @@ pub mod client;
 pub mod tls;
 pub mod queue;
 pub mod fuse;
+pub mod arriving;
 pub mod streamed;
 pub mod attempt;

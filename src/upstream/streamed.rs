@@ -1,11 +1,11 @@
 //! An answer's body on its way to one client, with a deadline on the upstream's silence.
 
+use crate::upstream::arriving::Arriving;
 use crate::upstream::failure::Failure;
 use bytes::Bytes;
 use http_body::Body;
 use http_body::Frame;
 use http_body::SizeHint;
-use hyper::body::Incoming;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
@@ -17,7 +17,7 @@ use tokio::time::sleep;
 /// What has been read of a body already, and the rest as it comes. Trailers are dropped.
 pub struct Streamed {
     begun: Bytes,
-    rest: Incoming,
+    rest: Arriving,
     /// How long the upstream may be silent while the client waits.
     patience: Duration,
     /// Runs only while the upstream is waited for.
@@ -26,7 +26,7 @@ pub struct Streamed {
 
 impl Streamed {
     /// `begun`, then `rest`.
-    pub const fn new(begun: Bytes, rest: Incoming, patience: Duration) -> Self {
+    pub const fn new(begun: Bytes, rest: Arriving, patience: Duration) -> Self {
         Self { begun, rest, patience, silence: None }
     }
 
@@ -42,7 +42,7 @@ impl Streamed {
             self.silence = None;
             match polled {
                 None => return Poll::Ready(None),
-                Some(Err(error)) => return Poll::Ready(Some(Err(Failure::of_body(&error)))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.failure()))),
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         return Poll::Ready(Some(Ok(data)));

@@ -19,6 +19,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
+use std::thread::panicking;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
@@ -51,6 +52,8 @@ struct Counts {
     answered: AtomicBool,
     /// Nothing that follows on it can be trusted.
     spoiled: AtomicBool,
+    /// Reading it has panicked.
+    lost: AtomicBool,
 }
 
 impl Tally {
@@ -66,6 +69,12 @@ impl Tally {
     /// Ends the connection: nobody can tell where the next answer on it would begin.
     pub fn spoil(&self) {
         self.0.spoiled.store(true, Ordering::Release);
+    }
+
+    /// Whether reading it has panicked, so that what was under way on it has broken off, whatever is
+    /// said of that.
+    pub fn is_lost(&self) -> bool {
+        self.0.lost.load(Ordering::Acquire)
     }
 
     fn is_spoiled(&self) -> bool {
@@ -85,6 +94,17 @@ impl Tally {
     fn read(&self) {
         self.0.asking.store(false, Ordering::Release);
         self.0.answered.store(true, Ordering::Release);
+    }
+}
+
+/// Stands by while a connection is read. A panic is noted before anyone else can hear of it.
+struct Reading<'a>(&'a Tally);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        if panicking() {
+            self.0.0.lost.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -125,21 +145,23 @@ where
     TokioIo<T>: AsyncRead + Unpin,
 {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.tally.is_spoiled() {
+        let Self { io, tally, heads } = self.get_mut();
+        if tally.is_spoiled() {
             return Poll::Ready(Ok(())); // as if the other side had closed it
         }
+        let _reading = Reading(tally);
         let before = buf.filled().len();
-        self.io.set_limit(AT_ONCE);
-        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        io.set_limit(AT_ONCE);
+        let polled = Pin::new(io).poll_read(cx, buf);
         let come = buf.filled().get(before..).unwrap_or_default();
         if !come.is_empty() {
-            self.tally.read();
-            if !self.heads.hear(come) {
-                self.tally.spoil();
+            tally.read();
+            if !heads.hear(come) {
+                tally.spoil();
                 return Poll::Ready(Err(io::Error::other(Failure::Malformed)));
             }
         }
