@@ -21,8 +21,11 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
+use std::thread::panicking;
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 use tokio::time::timeout;
 
 /// The queue.
@@ -236,11 +239,13 @@ impl Shared {
 
     /// Calls those who wait when it is time, until nobody waits.
     async fn call_in_time(self: Arc<Self>) {
+        let post = Post(self);
+        let shared = &post.0;
         loop {
-            let now = self.clock.now();
+            let now = shared.clock.now();
             let (wake_at, uncalled) = {
-                let mut state = self.lock();
-                let uncalled = self.call(&mut state, now);
+                let mut state = shared.lock();
+                let uncalled = shared.call(&mut state, now);
                 if state.line.waiting() == 0 {
                     state.attended = false;
                     return;
@@ -248,7 +253,7 @@ impl Shared {
                 (state.line.wake_at(now), uncalled)
             };
             drop(uncalled);
-            let changed = self.changed.notified();
+            let changed = shared.changed.notified();
             match wake_at {
                 // The time is up, or something has changed: both are looked at anew.
                 Some(at) => drop(timeout(at.since(now), changed).await),
@@ -257,3 +262,21 @@ impl Shared {
         }
     }
 }
+
+/// That of the task that wakes the others. If it panics another one takes it, for who stands in line
+/// may have nobody else to wake him; after a while, should that panic too.
+struct Post(Arc<Shared>);
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        if panicking() {
+            let shared = Arc::clone(&self.0);
+            tokio::spawn(async move {
+                sleep(BEFORE_THE_NEXT).await;
+                shared.call_in_time().await;
+            });
+        }
+    }
+}
+
+const BEFORE_THE_NEXT: Duration = Duration::from_millis(100);
