@@ -30,7 +30,18 @@ pub struct Wake {
     credential: Option<Tag>,
     /// What it was sent to, where that is not all that it touches, and what the answer names.
     named: Vec<Scope>,
-    armed: bool,
+    stage: Stage,
+}
+
+/// How far it has come to leaving its marks.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Stage {
+    /// They will be left.
+    Armed,
+    /// They are being left: found so by the drop, that has panicked.
+    Leaving,
+    /// There are none, or they are left.
+    Over,
 }
 
 /// How long a write whose outcome is unknown may still land (design §3.5).
@@ -45,8 +56,8 @@ impl Wake {
             let copy = || Arc::new(BodyCopy::new(write::LONGEST_LISTING));
             listed = held.as_ref().map(|_| copy());
         }
-        let armed = touched != Touched::Nothing;
-        Self { cache, touched, listed, _held: held, credential, named: Vec::new(), armed }
+        let stage = if touched == Touched::Nothing { Stage::Over } else { Stage::Armed };
+        Self { cache, touched, listed, _held: held, credential, named: Vec::new(), stage }
     }
 
     /// Where to copy the body to, if it is to be read for ids.
@@ -55,8 +66,8 @@ impl Wake {
     }
 
     /// Whether there will be any.
-    pub const fn is_armed(&self) -> bool {
-        self.armed
+    pub fn is_armed(&self) -> bool {
+        self.stage == Stage::Armed
     }
 
     /// Whether it is one to an opaque resource, so that its answer may name more of the same
@@ -87,18 +98,26 @@ impl Wake {
     }
 
     fn leave(&mut self, landing: Landing) {
-        if !std::mem::take(&mut self.armed) {
-            return;
-        }
+        let scopes = match self.stage {
+            Stage::Over => return,
+            Stage::Armed => None,
+            // What it touches is not asked again, lest that panic again.
+            Stage::Leaving => Some(vec![Scope::Everything]),
+        };
+        self.stage = Stage::Leaving;
         let now = self.cache.clock.now();
         let aftermath = match landing {
-            Landing::Refused => return,
+            Landing::Refused => {
+                self.stage = Stage::Over;
+                return;
+            }
             Landing::Applied => Aftermath::Settled,
             Landing::Unknown => Aftermath::UnsettledUntil(now.after(MAY_STILL_LAND)),
         };
-        let mut scopes = self.scopes();
+        let mut scopes = scopes.unwrap_or_else(|| self.scopes());
         scopes.append(&mut self.named);
         self.cache.store.invalidate(&scopes, aftermath, now);
+        self.stage = Stage::Over;
     }
 
     fn scopes(&self) -> Vec<Scope> {
