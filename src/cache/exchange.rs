@@ -128,6 +128,7 @@ impl Cache {
         seen: &Seen,
         forward: Option<(ForwardReason, Sharing)>,
     ) -> Step {
+        let entered = Entered::open(self);
         let head = asking.inquiry.head && asking.inquiry.resource.kind == Kind::Opaque;
         let method = if head { Method::HEAD } else { Method::GET };
         let mut way = self.way(asking, seen, forward, self.wish(asking));
@@ -135,7 +136,6 @@ impl Cache {
         if head || verbatim || Self::is_particular(asking) {
             way.sharing = Sharing::Alone;
         }
-        let entered = Entered::open(self);
         let Some(errand) = self.errand(asking, method, verbatim, entered.page()) else {
             let how = CacheStatus::forwarded(way.reason, None);
             let failed = Ending::failed(Failure::Malformed, how);

@@ -20,6 +20,8 @@ use crate::policy::reuse::Plan;
 use crate::policy::wish::Wish;
 use crate::upstream::failure::Failure;
 use std::sync::Arc;
+use std::time::Duration;
+use tracing::error;
 
 impl Cache {
     /// Begins a probe that nobody waits for yet.
@@ -31,12 +33,7 @@ impl Cache {
     /// Answers a request that would be a hit but for its credential's lapsed lease: waits for one
     /// probe, its own or another's, and goes by what is known then.
     pub(crate) async fn prove(self: Arc<Self>, errand: Arc<Errand>, way: Way) -> Ending {
-        let probe = |waiters| Arc::clone(&self).probe(Arc::clone(&errand), way, waiters);
-        let waiter = self.probes.join(errand.credential, Boarding::Any, probe);
-        let waited_only = waiter.collapsed;
-        let patience = forward::patience(&errand.rules.deadlines);
-        let heard = self.sit_out(waiter, &way.wish, patience, |_| {}).await;
-        let probed = heard.outcome.unwrap_or_else(|| Failure::Dropped.into());
+        let (probed, waited_only, queued) = self.hear_of_probe(&errand, way).await;
         // A job comes back for it, as for anything else.
         let in_vain = way.wish.of_a_job
             && forward::comes_back_after(&probed.landed).is_some()
@@ -48,7 +45,33 @@ impl Cache {
         } else {
             self.conclude(&errand, probed.landed, way, probed.collapsed)
         };
-        ending.after(heard.queued)
+        ending.after(queued)
+    }
+
+    /// The outcome of a probe, whether that was another's, and how long it stood in line. One that
+    /// ended without an outcome is begun again, once.
+    async fn hear_of_probe(
+        self: &Arc<Self>,
+        errand: &Arc<Errand>,
+        way: Way,
+    ) -> (Probed, bool, Duration) {
+        let patience = forward::patience(&errand.rules.deadlines);
+        let (mut ended_without, mut queued) = (0, Duration::ZERO);
+        loop {
+            let probe = |waiters| Arc::clone(self).probe(Arc::clone(errand), way, waiters);
+            let waiter = self.probes.join(errand.credential, Boarding::Any, probe);
+            let waited_only = waiter.collapsed;
+            let heard = self.sit_out(waiter, &way.wish, patience, |_| {}).await;
+            queued = queued.saturating_add(heard.queued);
+            if let Some(probed) = heard.outcome {
+                return (probed, waited_only, queued);
+            }
+            error!("a probe ended without an outcome");
+            ended_without += 1;
+            if ended_without > 1 {
+                return (Failure::Dropped.into(), waited_only, queued);
+            }
+        }
     }
 
     /// What becomes of a request that has waited for another's probe.
