@@ -20,3 +20,5 @@ pub mod call;
 pub mod bad;
 pub mod certificates;
 pub mod secured;
+pub mod trap;
+pub mod torture;
