@@ -3,6 +3,13 @@
 
 use crate::api::route::Kind;
 use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::DeserializeSeed;
+use serde::de::Error;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use std::fmt;
 
 /// Why a body is no list of ids.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,28 +32,43 @@ pub const fn longest(ids: usize) -> usize {
     ids.saturating_mul(192).saturating_add(1_024)
 }
 
-/// Reads the ids, at most `most`, in their order.
+/// Reads the ids, at most `most`, in their order. They are gathered only once all are known to be ids,
+/// and not too many: a list of nothing but `a` takes thirty times as much memory as it is long.
 ///
 /// # Errors
 /// What is wrong, and where.
 pub fn ids(body: &[u8], most: usize) -> Result<Vec<String>, Unlisted> {
     let text = std::str::from_utf8(body).map_err(|_| Unlisted::NotText)?.trim();
-    let ids = match read_call(text) {
-        Some(call) => call.ids,
-        None if is_one_object(text) => return Err(Unlisted::NoIds),
-        None => by_line(text)?,
-    };
-    if ids.is_empty() {
-        return Err(Unlisted::Empty);
+    let mut tally = Tally { most, ..Tally::default() };
+    let is_call = tally.tells_call(text);
+    if !is_call && tally.count <= most {
+        if is_one_object(text) {
+            return Err(Unlisted::NoIds);
+        }
+        // One more than are allowed shows that there are too many.
+        let judged: Tally = by_line::<Judged, _>(text, most.saturating_add(1))?;
+        tally = Tally { most, ..judged };
     }
-    if ids.len() > most {
-        return Err(Unlisted::TooMany);
-    }
-    match ids.iter().position(|id| !Kind::Ticket.is_id(id)) {
-        Some(position) => Err(Unlisted::NotAnId(position + 1)),
-        None => Ok(ids),
+    match tally {
+        Tally { count: 0, .. } => Err(Unlisted::Empty),
+        Tally { count, .. } if count > most => Err(Unlisted::TooMany),
+        Tally { not_an_id: Some(position), .. } => Err(Unlisted::NotAnId(position)),
+        _ if is_call => call(text).ok_or(Unlisted::NoIds),
+        _ => by_line::<String, _>(text, most),
     }
 }
+
+/// How many ids there are, and the place of the first that is none, counted from 1.
+#[derive(Default)]
+struct Tally {
+    count: usize,
+    not_an_id: Option<usize>,
+    /// More than so many are not read.
+    most: usize,
+}
+
+/// Whether something is an id.
+struct Judged(bool);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,34 +76,135 @@ struct Call {
     ids: Vec<String>,
 }
 
-/// serde would read an array for the object too.
-fn read_call(text: &str) -> Option<Call> {
-    text.starts_with('{').then(|| serde_json::from_str(text).ok())?
+fn call(text: &str) -> Option<Vec<String>> {
+    serde_json::from_str(text).ok().map(|call: Call| call.ids)
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
-    id: String,
+struct Line<T> {
+    id: T,
 }
 
 /// Whether the text was meant as one object, and not as one on each line.
 fn is_one_object(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
-    text.starts_with('{') && serde_json::from_str::<Line>(first).is_err()
+    text.starts_with('{') && serde_json::from_str::<Line<Judged>>(first).is_err()
 }
 
-fn by_line(text: &str) -> Result<Vec<String>, Unlisted> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+/// The first `most` ids.
+fn by_line<'a, T, C>(text: &'a str, most: usize) -> Result<C, Unlisted>
+where
+    T: Deserialize<'a> + From<&'a str>,
+    C: FromIterator<T>,
+{
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).take(most);
     let ids = lines.enumerate().map(|(position, line)| {
         let id = match line.as_bytes().first() {
             Some(b'"') => serde_json::from_str(line).ok(),
-            Some(b'{') => serde_json::from_str(line).ok().map(|line: Line| line.id),
-            _ => Some(line.to_owned()),
+            Some(b'{') => serde_json::from_str(line).ok().map(|line: Line<T>| line.id),
+            _ => Some(T::from(line)),
         };
         id.ok_or(Unlisted::NotAnId(position + 1))
     });
     ids.collect()
+}
+
+impl Tally {
+    fn add(&mut self, id: &Judged) {
+        self.count += 1;
+        if !id.0 && self.not_an_id.is_none() {
+            self.not_an_id = Some(self.count);
+        }
+    }
+
+    /// Whether the text is a [`Call`], none of whose ids is kept. Not one with too many: then the
+    /// count says so.
+    fn tells_call(&mut self, text: &str) -> bool {
+        let mut json = serde_json::Deserializer::from_str(text);
+        // serde would read an array for the object too.
+        text.starts_with('{') && json.deserialize_map(&mut *self).is_ok() && json.end().is_ok()
+    }
+}
+
+/// The one name in a [`Call`].
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Name {
+    Ids,
+}
+
+/// Of the object.
+impl<'de> Visitor<'de> for &mut Tally {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a list of strings named ids, or that list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut call: A) -> Result<(), A::Error> {
+        let Some(Name::Ids) = call.next_key()? else {
+            return Err(Error::missing_field("ids"));
+        };
+        call.next_value_seed(&mut *self)?;
+        match call.next_key()? {
+            Some(Name::Ids) => Err(Error::duplicate_field("ids")),
+            None => Ok(()),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut ids: A) -> Result<(), A::Error> {
+        while let Some(id) = ids.next_element()? {
+            self.add(&id);
+            if self.count > self.most {
+                return Err(Error::invalid_length(self.count, &self));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Of the list.
+impl<'de> DeserializeSeed<'de> for &mut Tally {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl FromIterator<Judged> for Tally {
+    fn from_iter<I: IntoIterator<Item = Judged>>(ids: I) -> Self {
+        let mut tally = Self::default();
+        ids.into_iter().for_each(|id| tally.add(&id));
+        tally
+    }
+}
+
+impl From<&str> for Judged {
+    fn from(id: &str) -> Self {
+        Self(Kind::Ticket.is_id(id))
+    }
+}
+
+impl<'de> Deserialize<'de> for Judged {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_str(Judge)
+    }
+}
+
+struct Judge;
+
+impl Visitor<'_> for Judge {
+    type Value = Judged;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E>(self, id: &str) -> Result<Judged, E> {
+        Ok(Judged::from(id))
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +252,15 @@ mod tests {
         ];
         for (body, expected) in rows {
             assert_eq!(ids(body, 2), Err(expected), "{}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn of_too_many_no_more_are_read_than_show_it() {
+        for body in
+            [r#"{"ids":["a","b","c","/",7]"#, "a\nb\nc\n{\"id\":7}", "\"a\"\n\"/\"\n\"c\"\n\""]
+        {
+            assert_eq!(ids(body.as_bytes(), 2), Err(Unlisted::TooMany), "{body}");
         }
     }
 

@@ -72,7 +72,8 @@ pub enum Named {
     /// Nothing: the directive is not there.
     #[default]
     Absent,
-    /// The whole response; also where the argument leaves doubt.
+    /// The whole response; also where the argument leaves doubt, or names more fields than anybody
+    /// would.
     Whole,
     /// These fields of it only: at least one, in the order written.
     Fields(Vec<HeaderName>),
@@ -150,6 +151,9 @@ impl Named {
         *self = match (mem::take(self), argument.field_names()) {
             (Self::Whole, _) | (_, None) => Self::Whole,
             (Self::Absent, Some(names)) => Self::Fields(names),
+            (Self::Fields(held), Some(names)) if held.len() + names.len() > MOST_NAMES => {
+                Self::Whole
+            }
             (Self::Fields(mut held), Some(names)) => {
                 held.extend(names);
                 Self::Fields(held)
@@ -157,6 +161,10 @@ impl Named {
         };
     }
 }
+
+/// Far more than any upstream names. A head could hold thirty thousand, each of which takes sixteen
+/// times as much memory as a name.
+const MOST_NAMES: usize = 64;
 
 fn lower(held: &mut Option<Duration>, duration: Duration) {
     *held = Some(held.map_or(duration, |other| other.min(duration)));
@@ -186,7 +194,10 @@ impl Argument<'_> {
         let list = text.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
         let members = list.unwrap_or(text).split(|&octet| octet == b',').map(<[u8]>::trim_ascii);
         let names = members.filter(|name| !name.is_empty()).map(token::field_name);
-        let names = names.collect::<Option<Vec<_>>>().filter(|names| !names.is_empty())?;
+        let names = names.take(MOST_NAMES + 1).collect::<Option<Vec<_>>>()?;
+        if names.is_empty() || names.len() > MOST_NAMES {
+            return None;
+        }
         // Without these nobody could tell whom, or how long, the rest may be given to.
         let rules = [CACHE_CONTROL, VARY].iter().any(|name| names.contains(name));
         (!rules).then_some(names)
@@ -373,6 +384,21 @@ mod tests {
             (&["x=\"a\\\", no-store\", no-cache"], "no-cache"),
             (&["no-transform, x"], ""),
         ]);
+    }
+
+    #[test]
+    fn more_fields_than_anybody_would_name_are_the_whole() {
+        let quoted = |count| format!("no-cache=\"{}\"", "a,".repeat(count));
+        for (line, whole) in [
+            (quoted(MOST_NAMES), false),
+            (quoted(MOST_NAMES + 1), true),
+            (quoted(30_000), true),
+            ("no-cache=a,".repeat(MOST_NAMES), false),
+            ("no-cache=a,".repeat(MOST_NAMES + 1), true),
+        ] {
+            let found = ResponseDirectives::read(&lines(&[&line])).no_cache;
+            assert_eq!(found == Named::Whole, whole, "{line}");
+        }
     }
 
     #[test]

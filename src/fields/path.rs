@@ -22,10 +22,14 @@ pub fn is_plain(path: &str) -> bool {
 
 /// The paths that `path` could be taken for, itself among them.
 pub fn readings(path: &str) -> impl Iterator<Item = String> {
-    let decodings = [path.as_bytes().to_vec(), decoded_once(path), decoded_fully(path)];
-    decodings.into_iter().flat_map(|decoded| {
-        let written = String::from_utf8_lossy(&decoded).into_owned();
-        [normalised(segments(&written)), written]
+    // One after the other, so that a long path is not held in all of them at once.
+    let decodings = [|path: &str| path.as_bytes().to_vec(), decoded_once, decoded_fully];
+    let differ = if path.contains('%') { decodings.len() } else { 1 };
+    decodings.into_iter().take(differ).flat_map(|decoded| {
+        let decoded = decoded(path);
+        let written = String::from_utf8(decoded)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        [normalised(segments(&written), written.len()), written]
     })
 }
 
@@ -33,7 +37,8 @@ pub fn readings(path: &str) -> impl Iterator<Item = String> {
 /// normalised, empty segments and a trailing slash dropped. Letters keep their case.
 pub fn tidied(path: &str) -> String {
     let decoded = decoded_fully(path);
-    normalised(segments(&String::from_utf8_lossy(&decoded)).filter(|segment| !segment.is_empty()))
+    let written = String::from_utf8_lossy(&decoded);
+    normalised(segments(&written).filter(|segment| !segment.is_empty()), written.len())
 }
 
 /// The segments without their parameters, `\` being a slash too.
@@ -44,17 +49,18 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The segments joined again without dot segments, RFC 3986 §5.2.4; but the slash that a dot
-/// segment at the end would leave behind is left out, so that `/a/.` compares as `/a`.
-fn normalised<'a>(segments: impl Iterator<Item = &'a str>) -> String {
-    let mut kept = Vec::new();
+/// segment at the end would leave behind is left out, so that `/a/.` compares as `/a`. `length`: about
+/// how long they are.
+fn normalised<'a>(segments: impl Iterator<Item = &'a str>, length: usize) -> String {
+    let mut path = String::with_capacity(length.saturating_add(1));
     for segment in segments {
         match segment {
             "." => {}
-            ".." => drop(kept.pop()),
-            segment => kept.push(segment),
+            ".." => path.truncate(path.rfind('/').unwrap_or_default()),
+            segment => path.extend(["/", segment]),
         }
     }
-    format!("/{}", kept.join("/"))
+    if path.is_empty() { "/".to_owned() } else { path }
 }
 
 fn decoded_once(path: &str) -> Vec<u8> {

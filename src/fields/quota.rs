@@ -58,14 +58,14 @@ const APART: [(HeaderName, HeaderName); 2] = [
 
 /// The two numbers with these names in a text of `name=number` parts, and of other parts.
 fn written(text: &[u8], separator: u8, remaining: &str, reset: &str) -> Option<(u64, u64)> {
-    let value = |name: &str| {
-        let parts = split(text, separator).map(<[u8]>::trim_ascii);
-        let values =
-            parts.filter_map(|part| part.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    let (mut left, mut resets) = (None, None);
+    for part in split(text, separator).map(<[u8]>::trim_ascii) {
+        let value = |name: &str| part.strip_prefix(name.as_bytes())?.strip_prefix(b"=");
         // RFC 9651 sections 4.2.2 and 4.2.3.2: the last of several counts.
-        values.last().and_then(number)
-    };
-    Some((value(remaining)?, value(reset)?))
+        left = value(remaining).or(left);
+        resets = value(reset).or(resets);
+    }
+    Some((number(left?)?, number(resets?)?))
 }
 
 /// The parts of a text, where what is quoted separates nothing.

@@ -18,7 +18,8 @@ pub enum Vary {
     Nothing,
     /// These request fields, sorted, once each.
     Fields(Vec<HeaderName>),
-    /// Something no request shows: `*`, or what is no field name, which might be meant as one.
+    /// Something no request shows: `*`, or what is no field name, which might be meant as one. Or
+    /// more names than anybody would compare.
     Everything,
 }
 
@@ -28,7 +29,8 @@ impl Vary {
         let lines = fields.get_all(VARY).iter().map(HeaderValue::as_bytes);
         let members = lines.flat_map(|line| line.split(|&octet| octet == b','));
         let members = members.map(<[u8]>::trim_ascii).filter(|member| !member.is_empty());
-        let Some(mut names) = members.map(field_name).collect::<Option<Vec<_>>>() else {
+        let names = members.map(field_name).take(MOST_NAMES + 1).collect::<Option<Vec<_>>>();
+        let Some(mut names) = names.filter(|names| names.len() <= MOST_NAMES) else {
             return Self::Everything;
         };
         if names.is_empty() {
@@ -39,6 +41,10 @@ impl Vary {
         Self::Fields(names)
     }
 }
+
+/// Far more than any upstream nominates. A head could hold thirty thousand, each of which takes
+/// sixteen times as much memory as a name.
+const MOST_NAMES: usize = 64;
 
 /// The value of a selecting field, so written that two which mean the same are equal; none if the
 /// request has no such field, which is not the same as an empty one.
@@ -201,6 +207,14 @@ mod tests {
 
     fn members() -> impl Strategy<Value = Vec<String>> {
         prop::collection::vec("[a-z]{1,3}(-[a-z]{1,2})?(;q=0\\.[0-9])?", 0..5)
+    }
+
+    #[test]
+    fn more_names_than_anybody_would_compare_are_everything() {
+        for (count, everything) in [(MOST_NAMES, false), (MOST_NAMES + 1, true), (30_000, true)] {
+            let found = Vary::read(&lines(&VARY, &["a,".repeat(count)]));
+            assert_eq!(found == Vary::Everything, everything, "{count}");
+        }
     }
 
     proptest! {
