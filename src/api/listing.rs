@@ -38,7 +38,7 @@ pub const fn longest(ids: usize) -> usize {
 /// # Errors
 /// What is wrong, and where.
 pub fn ids(body: &[u8], most: usize) -> Result<Vec<String>, Unlisted> {
-    let text = std::str::from_utf8(body).map_err(|_| Unlisted::NotText)?.trim();
+    let text = trimmed(std::str::from_utf8(body).map_err(|_| Unlisted::NotText)?);
     let mut tally = Tally { most, ..Tally::default() };
     let is_call = tally.tells_call(text);
     if !is_call && tally.count <= most {
@@ -92,13 +92,19 @@ fn is_one_object(text: &str) -> bool {
     text.starts_with('{') && serde_json::from_str::<Line<Judged>>(first).is_err()
 }
 
+/// Without the white space of JSON (RFC 8259 section 2) around it. `str::trim` knows more: what no
+/// other reader would let pass.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r'])
+}
+
 /// The first `most` ids.
 fn by_line<'a, T, C>(text: &'a str, most: usize) -> Result<C, Unlisted>
 where
     T: Deserialize<'a> + From<&'a str>,
     C: FromIterator<T>,
 {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).take(most);
+    let lines = text.lines().map(trimmed).filter(|line| !line.is_empty()).take(most);
     let ids = lines.enumerate().map(|(position, line)| {
         let id = match line.as_bytes().first() {
             Some(b'"') => serde_json::from_str(line).ok(),
@@ -231,7 +237,7 @@ mod tests {
 
     #[test]
     fn what_is_no_list_of_ids_says_why() {
-        let rows: [(&[u8], Unlisted); 17] = [
+        let rows: [(&[u8], Unlisted); 20] = [
             (b"\xff", Unlisted::NotText),
             (b"", Unlisted::Empty),
             (b" \n ", Unlisted::Empty),
@@ -249,6 +255,9 @@ mod tests {
             (b"a\n\"b", Unlisted::NotAnId(2)),
             (b"a\n{\"id\":1}", Unlisted::NotAnId(2)),
             (b"a\nb\nc", Unlisted::TooMany),
+            (b"{\"ids\":[\"a\"]}\xe2\x80\xa8", Unlisted::NoIds),
+            (b"a\nb\xc2\xa0", Unlisted::NotAnId(2)),
+            (b"\x0ca", Unlisted::NotAnId(1)),
         ];
         for (body, expected) in rows {
             assert_eq!(ids(body, 2), Err(expected), "{}", String::from_utf8_lossy(body));
