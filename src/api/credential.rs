@@ -10,7 +10,11 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::GeneralPurpose;
 use base64::engine::GeneralPurposeConfig;
 use serde::Deserialize;
-use serde_json::Value;
+use serde::Deserializer;
+use serde::de::MapAccess;
+use serde::de::Visitor;
+use serde_json::value::RawValue;
+use std::fmt;
 
 /// Whether an `Authorization` value is a credential at all: an empty one is none.
 pub fn is_present(authorization: &[u8]) -> bool {
@@ -20,8 +24,10 @@ pub fn is_present(authorization: &[u8]) -> bool {
 /// When the credential says it ends, whatever its scheme, or as a token without one.
 ///
 /// The API's own claim is `expiresAt`; `exp` (RFC 7519 §4.1.4) is what libraries enforce. Either
-/// may be seconds or milliseconds, as a number or as text. Where both stand there the earlier
-/// holds. A time before 1970 is given as 1970. `None` if nothing could be read.
+/// may be seconds or milliseconds, as a number or as text. Of all that stand there, be it one name
+/// twice, the earliest holds: RFC 7519 section 4 leaves to readers which they take. What cannot be
+/// read takes nothing from the others. A time before 1970 is given as 1970. `None` if nothing could
+/// be read.
 pub fn expiry(authorization: &[u8]) -> Option<WallTime> {
     let token =
         authorization.rsplit(|octet| matches!(octet, b' ' | b'\t')).find(|s| !s.is_empty())?;
@@ -30,8 +36,9 @@ pub fn expiry(authorization: &[u8]) -> Option<WallTime> {
     if parts.next().is_some() || payload.len() > LONGEST_PAYLOAD {
         return None;
     }
-    let claims: Claims = serde_json::from_slice(&LENIENT.decode(payload).ok()?).ok()?;
-    [claims.expires_at, claims.exp].into_iter().flatten().filter_map(|claim| moment(&claim)).min()
+    let payload = LENIENT.decode(payload).ok()?;
+    let Claims(earliest) = serde_json::from_str(&String::from_utf8_lossy(&payload)).ok()?;
+    earliest
 }
 
 /// Bytes of base64. Real ones have a few hundred.
@@ -45,21 +52,46 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-#[derive(Deserialize)]
-struct Claims {
-    #[serde(rename = "expiresAt")]
-    expires_at: Option<Value>,
-    exp: Option<Value>,
+/// The earliest end that is claimed.
+struct Claims(Option<WallTime>);
+
+impl<'de> Deserialize<'de> for Claims {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_map(Reader)
+    }
 }
 
-fn moment(claim: &Value) -> Option<WallTime> {
-    let number = match claim {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse().ok()?,
-        _ => return None,
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Claims;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("claims")
+    }
+
+    /// Names and values are taken as they are written, since serde would give all up for one that
+    /// it cannot hold: a number beyond `f64`, half a surrogate pair.
+    fn visit_map<A: MapAccess<'de>>(self, mut claims: A) -> Result<Claims, A::Error> {
+        let mut earliest: Option<WallTime> = None;
+        while let Some((name, value)) = claims.next_entry::<&RawValue, &RawValue>()? {
+            let name: Option<String> = serde_json::from_str(name.get()).ok();
+            if matches!(name.as_deref(), Some("exp" | "expiresAt")) {
+                earliest = [earliest, moment(value.get())].into_iter().flatten().min();
+            }
+        }
+        Ok(Claims(earliest))
+    }
+}
+
+/// The time that a JSON value stands for.
+fn moment(claim: &str) -> Option<WallTime> {
+    let number: f64 = match serde_json::from_str::<String>(claim) {
+        Ok(text) => text.trim().parse().ok()?,
+        Err(_) => claim.parse().ok()?,
     };
     if !number.is_finite() {
-        return None; // Written in words: `inf` and `nan` parse.
+        return None; // Beyond `f64`, or written in words: `inf` and `nan` parse.
     }
     #[expect(
         clippy::cast_possible_truncation,
@@ -118,14 +150,23 @@ mod tests {
             (r#"{"expiresAt":0}"#, past),
             (r#"{"expiresAt":-1,"exp":1900000000}"#, past),
             (r#"{"exp":"-1e300"}"#, past),
+            (r#"{"exp":1900000000,"exp":-1}"#, past),
             (r#"{"expiresAt":"inf"}"#, None),
             (r#"{"expiresAt":"nan"}"#, None),
             (r#"{"expiresAt":""}"#, None),
             (r#"{"expiresAt":true}"#, None),
             (r#"{"expiresAt":[1900000000]}"#, None),
             (r#"{"data":{"exp":1900000000}}"#, None),
-            (r#"{"exp":1,"exp":1900000000}"#, None),
+            (r#"{"exp":1900000000,"exp":1900000001}"#, second),
+            (r#"{"exp":1900000001,"\u0065xp":1900000000}"#, second),
+            (r#"{"expiresAt":1e999,"exp":1900000000}"#, second),
+            (r#"{"x":1e999,"exp":1900000000}"#, second),
+            (r#"{"x":"\ud800","\ud800":[],"exp":1900000000}"#, second),
+            (r#"{"expiresAt":"\ud800","exp":1900000000}"#, second),
             (r#"{"exp":1e999}"#, None),
+            (r#"{"exp":1900000000}{}"#, None),
+            (r#"[1900000000,1900000000]"#, None),
+            (r#"{"exp":1900000000"#, None),
             ("{}", None),
             ("exp", None),
             ("", None),
@@ -166,6 +207,12 @@ mod tests {
         };
         assert!(sized(LONGEST_PAYLOAD).is_some());
         assert!(sized(LONGEST_PAYLOAD + 4).is_none());
+        let octets = b"{\"x\":\"\xff\",\"exp\":1900000000}";
+        let broken = format!("a.{}.c", UNPADDED.encode(octets));
+        assert!(expiry(broken.as_bytes()).is_some(), "not UTF-8");
+        let deep =
+            format!(r#"{{"expiresAt":{}1{},"exp":1900000000}}"#, "[".repeat(200), "]".repeat(200));
+        assert!(expiry(token(&deep).as_bytes()).is_some(), "{deep}");
         let nested = token(&format!(r#"{{"exp":1900000000,"a":{}"#, "[".repeat(6000)));
         assert_eq!(expiry(nested.as_bytes()), None);
     }
