@@ -370,6 +370,8 @@ mod tests {
             /v2/support-tickets/x/. /v2/support-tickets/x/..
             /v2/support-tickets/x/../../../clients /v2/support-tickets/x/thread%73
             /v2/support-tickets/x/a%20b /a/../../../support-tickets/x /%2e/support-tickets/x
+            /v2/support-tickets/..;/../x /v2/support-tickets/a.b\/../x
+            /v2/support-tickets/x%253b%25252f.. /v2/support-tickets/x%25253b%2525252f..
             /v2/projects/%37/flow /v2/projects/7/%66low /v2/projects/7/flow/%61";
         let expected = Route::Ambiguous(Ambiguity::HiddenResource);
         for path in paths.split_whitespace() {

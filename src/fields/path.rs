@@ -2,9 +2,12 @@
 //! path as it came.
 //!
 //! A reader may decode percent-encoding not at all, once (RFC 3986 §2.4), or, behind a middlebox
-//! that decodes too, once more; it may or may not take `\` for `/`, drop the `;parameters` of each
-//! segment and remove dot segments (RFC 3986 §5.2.4). [`readings`] gives the path as written,
-//! decoded once, and decoded until nothing is left to decode, each with and without the rest.
+//! that decodes too, more than once; it may or may not take `\` for `/`, drop the `;parameters` of
+//! each segment and remove dot segments (RFC 3986 §5.2.4). Each of these by itself, for one can
+//! hide what the others find: `/a/..;/../b` is `/b` without parameters, and `/a/b` with them.
+
+use std::iter::once_with;
+use std::iter::successors;
 
 /// Whether the path holds what no path has: a control octet, or NUL, LF or CR percent-encoded.
 pub fn holds_refused_octet(path: &str) -> bool {
@@ -22,14 +25,10 @@ pub fn is_plain(path: &str) -> bool {
 
 /// The paths that `path` could be taken for, itself among them.
 pub fn readings(path: &str) -> impl Iterator<Item = String> {
-    // One after the other, so that a long path is not held in all of them at once.
-    let decodings = [|path: &str| path.as_bytes().to_vec(), decoded_once, decoded_fully];
-    let differ = if path.contains('%') { decodings.len() } else { 1 };
-    decodings.into_iter().take(differ).flat_map(|decoded| {
-        let decoded = decoded(path);
+    decodings(path).flat_map(|decoded| {
         let written = String::from_utf8(decoded)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-        [normalised(segments(&written), written.len()), written]
+        ways(&written).map(move |way| way.read(&written))
     })
 }
 
@@ -38,14 +37,56 @@ pub fn readings(path: &str) -> impl Iterator<Item = String> {
 pub fn tidied(path: &str) -> String {
     let decoded = decoded_fully(path);
     let written = String::from_utf8_lossy(&decoded);
-    normalised(segments(&written).filter(|segment| !segment.is_empty()), written.len())
+    let segments = MOST_FORGIVING.segments(&written).filter(|segment| !segment.is_empty());
+    normalised(segments, written.len())
 }
 
-/// The segments without their parameters, `\` being a slash too.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    let slashes = ['/', '\\'];
-    let relative = path.strip_prefix(slashes).unwrap_or(path);
-    relative.split(slashes).map(|segment| segment.split(';').next().unwrap_or_default())
+/// What a reader may do with a path beside decoding it.
+#[derive(Clone, Copy)]
+struct Way {
+    turns_backslashes: bool,
+    drops_parameters: bool,
+    removes_dots: bool,
+}
+
+const MOST_FORGIVING: Way =
+    Way { turns_backslashes: true, drops_parameters: true, removes_dots: true };
+
+/// The ways that come to something else for this path, to do nothing among them.
+fn ways(path: &str) -> impl Iterator<Item = Way> + use<> {
+    let holds = |octet: char| path.contains(octet);
+    let (backslash, parameter, dot) = (holds('\\'), holds(';'), holds('.'));
+    let all = (0..8_u8).map(|bits| Way {
+        turns_backslashes: bits & 1 != 0,
+        drops_parameters: bits & 2 != 0,
+        removes_dots: bits & 4 != 0,
+    });
+    all.filter(move |way| {
+        (backslash || !way.turns_backslashes)
+            && (parameter || !way.drops_parameters)
+            && (dot || !way.removes_dots)
+    })
+}
+
+impl Way {
+    fn read(self, path: &str) -> String {
+        match self {
+            Self { turns_backslashes: false, drops_parameters: false, removes_dots: false } => {
+                path.to_owned()
+            }
+            Self { removes_dots: true, .. } => normalised(self.segments(path), path.len()),
+            Self { removes_dots: false, .. } => joined(self.segments(path), path.len()),
+        }
+    }
+
+    /// What stands between slashes.
+    fn segments(self, path: &str) -> impl Iterator<Item = &str> {
+        let is_slash = move |c: char| c == '/' || self.turns_backslashes && c == '\\';
+        path.strip_prefix(is_slash).unwrap_or(path).split(is_slash).map(move |segment| {
+            let name = segment.split(';').next().filter(|_| self.drops_parameters);
+            name.unwrap_or(segment)
+        })
+    }
 }
 
 /// The segments joined again without dot segments, RFC 3986 §5.2.4; but the slash that a dot
@@ -63,9 +104,29 @@ fn normalised<'a>(segments: impl Iterator<Item = &'a str>, length: usize) -> Str
     if path.is_empty() { "/".to_owned() } else { path }
 }
 
-fn decoded_once(path: &str) -> Vec<u8> {
+fn joined<'a>(segments: impl Iterator<Item = &'a str>, length: usize) -> String {
+    let mut path = String::with_capacity(length.saturating_add(1));
+    for segment in segments {
+        path.extend(["/", segment]);
+    }
+    if path.is_empty() { "/".to_owned() } else { path }
+}
+
+/// The path as written, decoded once and more often, and decoded until nothing is left to decode; one
+/// after the other, so that a long path is not held in all of them at once.
+fn decodings(path: &str) -> impl Iterator<Item = Vec<u8>> {
+    let next = |last: &Vec<u8>| Some(decoded_once(last)).filter(|next| next != last);
+    let some = successors(Some(path.as_bytes().to_vec()), next).take(MOST_DECODINGS + 1);
+    let fully = once_with(|| decoded_fully(path)).filter(|_| path.contains('%'));
+    some.chain(fully)
+}
+
+/// A longer chain of readers is not in use; without a bound `%252525…` would be quadratic.
+const MOST_DECODINGS: usize = 3;
+
+fn decoded_once(path: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
+    let mut rest = path;
     while let Some((&first, after)) = rest.split_first() {
         let (octet, after) = match rest.split_first_chunk() {
             Some((&chunk, beyond)) => escape(chunk).map_or((first, after), |octet| (octet, beyond)),
@@ -154,6 +215,11 @@ mod tests {
             ("/a/b/../..", "/a/b/../.."),
             ("/a//b", "/a//b"),
             ("/a/", "/a/"),
+            ("/a/c\\/../b", "/a/b"),
+            ("/a/..;/../b", "/a/b"),
+            ("/a/..;/../b", "/b"),
+            ("/a/b%253b%25252f..", "/a/b"),
+            ("/a/b%25253b%2525252f..", "/a/b"),
             ("/%zz%4", "/%zz%4"),
         ];
         for (path, expected) in rows {
@@ -192,7 +258,7 @@ mod tests {
         #[test]
         fn decoding_to_the_end_leaves_nothing_to_decode(path in "(%|2|5|F|/|[.]|é){0,60}") {
             let decoded = String::from_utf8_lossy(&decoded_fully(&path)).into_owned();
-            prop_assert_eq!(decoded_once(&decoded), decoded.as_bytes());
+            prop_assert_eq!(decoded_once(decoded.as_bytes()), decoded.as_bytes());
         }
 
         #[test]

@@ -31,7 +31,15 @@ async fn two_thousand_slow_connections_harm_no_healthy_client_and_hold_little_me
     Client::connect(process.address).await.read("long-1000000", ANN).await;
     let readers = [STORED, LONGER, PASSING].map(Slow::Reader);
     let kinds = [&[Slow::Head, Slow::Upload][..], &readers].concat();
-    let kinds = match std::env::var("K").as_deref() { Ok("h") => vec![Slow::Head], Ok("u") => vec![Slow::Upload], Ok("s") => vec![readers[0]], Ok("l") => vec![readers[1]], Ok("p") => vec![readers[2]], Ok("n") => vec![Slow::Head], _ => kinds };
+    let kinds = match std::env::var("K").as_deref() {
+        Ok("h") => vec![Slow::Head],
+        Ok("u") => vec![Slow::Upload],
+        Ok("s") => vec![readers[0]],
+        Ok("l") => vec![readers[1]],
+        Ok("p") => vec![readers[2]],
+        Ok("n") => vec![Slow::Head],
+        _ => kinds,
+    };
     let crowd = Crowd::of(process.address, SLOW, &kinds);
     all_are_there(&crowd).await;
     let began = Instant::now();
