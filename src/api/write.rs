@@ -11,6 +11,7 @@ use crate::api::route::Resource;
 use crate::api::route::Route;
 use crate::api::route::route;
 use crate::api::route::ticket_templates;
+use crate::fields::path::is_plain;
 use crate::fields::path::tidied;
 use http::Method;
 use http::StatusCode;
@@ -79,16 +80,23 @@ pub fn touched(resources: &[Resource], method: &Method, path: &str) -> Touched {
 
 fn of_tickets(resources: &[Resource], method: &Method, path: &str) -> Touched {
     let tidied = tidied(path);
-    let folded = tidied.to_ascii_lowercase();
-    if let Some(touched) = beside_tickets(&folded) {
+    let forgiving = below_tickets(resources, &tidied, str::eq_ignore_ascii_case);
+    let written = below_tickets(resources, path, str::eq_ignore_ascii_case);
+    if !is_plain(path) && (forgiving.is_some() || written.is_some()) {
+        // Encoded octets, parameters and dot segments lead readers to different places, the
+        // collection and `threads` among them.
+        return Touched::EveryTicket;
+    }
+    if let Some(touched) = beside_tickets(&tidied.to_ascii_lowercase()) {
         return touched;
     }
     let exact = below_tickets(resources, path, str::eq).filter(|_| path == tidied);
     if let Some(below) = exact {
         return in_tickets(method, below);
     }
-    let below = below_tickets(resources, &folded, str::eq_ignore_ascii_case);
-    below.map_or(Touched::Nothing, |below| in_tickets(method, below).whichever_ticket())
+    // What follows the collection keeps its case: `Threads` is a ticket to a reader that only
+    // drops an empty segment.
+    forgiving.map_or(Touched::Nothing, |below| in_tickets(method, below).whichever_ticket())
 }
 
 fn opaque_thing(resources: &[Resource], path: &str) -> Option<Touched> {
@@ -165,7 +173,7 @@ impl Touched {
 
 /// Paths outside the tickets, in lower case, whose writes show in them all the same.
 fn beside_tickets(path: &str) -> Option<Touched> {
-    let under = |place| strip_place(unversioned(path), place, str::eq).is_some();
+    let under = |place| strip_place(unversioned(path, str::eq), place, str::eq).is_some();
     if under("/attachments") {
         // Which ticket has the attachment stands nowhere in the request.
         Some(Touched::EveryTicketOfCredential)
@@ -184,8 +192,8 @@ fn below_tickets<'p>(
     is_same: fn(&str, &str) -> bool,
 ) -> Option<&'p str> {
     ticket_templates(resources).find_map(|template| {
-        let collection = unversioned(template.before()).trim_end_matches('/');
-        strip_place(unversioned(path), collection, is_same)
+        let collection = unversioned(template.before(), is_same).trim_end_matches('/');
+        strip_place(unversioned(path, is_same), collection, is_same)
     })
 }
 
@@ -216,8 +224,9 @@ fn strip_place<'p>(path: &'p str, place: &str, is_same: fn(&str, &str) -> bool) 
 }
 
 /// The path without a version in front: `/v2/a` and `/a` are `/a`.
-fn unversioned(path: &str) -> &str {
-    let Some(version) = path.strip_prefix("/v") else {
+fn unversioned(path: &str, is_same: fn(&str, &str) -> bool) -> &str {
+    let Some((_, version)) = path.split_at_checked(2).filter(|(start, _)| is_same(start, "/v"))
+    else {
         return path;
     };
     let rest = version.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -312,7 +321,10 @@ mod tests {
             /v2/support-tickets%2Fx /v2/support-tickets/x;y /v2\support-tickets\x
             /v2/./support-tickets/x /v2/support-tickets/a.b /v2/support-tickets/%62ulk
             /v2/support-tickets/bulk/ /V2/support-tickets/bulk /v2/support-tickets/x%2Ejson
-            /v2/support-tickets/a:b /v2/support-tickets/é";
+            /v2/support-tickets/a:b /v2/support-tickets/é
+            /v2/support-tickets/Threads//x /v2/support-tickets/Insert/ /V2/support-tickets/Insert
+            /v2/support-tickets/thr%45ads/seen /v9/support-tickets/x/%2e%2e/%2e%2e/attachments
+            /support-tickets/x/../../auth/renew-and-revoke /v2/support-tickets//x/.. /v9/support-tickets/x/../../y";
         for path in paths.split_whitespace() {
             assert_eq!(touched_by("POST", path), Touched::EveryTicket, "{path}");
         }
