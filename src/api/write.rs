@@ -81,11 +81,14 @@ pub fn touched(resources: &[Resource], method: &Method, path: &str) -> Touched {
 fn of_tickets(resources: &[Resource], method: &Method, path: &str) -> Touched {
     let tidied = tidied(path);
     let forgiving = below_tickets(resources, &tidied, str::eq_ignore_ascii_case);
-    let written = below_tickets(resources, path, str::eq_ignore_ascii_case);
-    if !is_plain(path) && (forgiving.is_some() || written.is_some()) {
+    if !is_plain(path) {
         // Encoded octets, parameters and dot segments lead readers to different places, the
-        // collection and `threads` among them.
-        return Touched::EveryTicket;
+        // collection and `threads` among them; some drop empty segments and no more.
+        let filled = filled(path);
+        let written = below_tickets(resources, &filled, str::eq_ignore_ascii_case);
+        if forgiving.is_some() || written.is_some() {
+            return Touched::EveryTicket;
+        }
     }
     if let Some(touched) = beside_tickets(&tidied.to_ascii_lowercase()) {
         return touched;
@@ -97,6 +100,15 @@ fn of_tickets(resources: &[Resource], method: &Method, path: &str) -> Touched {
     // What follows the collection keeps its case: `Threads` is a ticket to a reader that only
     // drops an empty segment.
     forgiving.map_or(Touched::Nothing, |below| in_tickets(method, below).whichever_ticket())
+}
+
+/// The path without empty segments.
+fn filled(path: &str) -> String {
+    let mut filled = String::with_capacity(path.len());
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        filled.extend(["/", segment]);
+    }
+    filled
 }
 
 fn opaque_thing(resources: &[Resource], path: &str) -> Option<Touched> {
@@ -324,7 +336,7 @@ mod tests {
             /v2/support-tickets/a:b /v2/support-tickets/é
             /v2/support-tickets/Threads//x /v2/support-tickets/Insert/ /V2/support-tickets/Insert
             /v2/support-tickets/thr%45ads/seen /v9/support-tickets/x/%2e%2e/%2e%2e/attachments
-            /support-tickets/x/../../auth/renew-and-revoke /v2/support-tickets//x/.. /v9/support-tickets/x/../../y";
+            /support-tickets/x/../../auth/renew-and-revoke /v2/support-tickets//x/.. /v9//Support-tickets/x/../../a /v9/support-tickets/x/../../y";
         for path in paths.split_whitespace() {
             assert_eq!(touched_by("POST", path), Touched::EveryTicket, "{path}");
         }
