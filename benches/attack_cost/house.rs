@@ -25,6 +25,7 @@ use verifik_gateway::base::draw::Draw;
 use verifik_gateway::base::secret::Secret;
 use verifik_gateway::base::time::Clock;
 use verifik_gateway::policy::key::KeySecret;
+use verifik_gateway::serve::exchanges::Exchanges;
 use verifik_gateway::serve::listener::Door;
 use verifik_gateway::settings::load::load;
 use verifik_gateway::settings::model::Rate;
@@ -78,7 +79,7 @@ impl House {
     /// Serves a connection to its end, and what it has left behind.
     pub(crate) fn serve(&self, client: Script) {
         self.runtime.block_on(async {
-            self.door.serve(client).await;
+            self.door.serve(client, Exchanges::default()).await;
             for _ in 0..AFTERMATH {
                 yield_now().await;
             }

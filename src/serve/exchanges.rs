@@ -2,8 +2,15 @@
 //! deadlines, and whoever needs room for another.
 
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
 use std::time::Duration;
 
 /// The exchanges of one connection. While one is under way the client is not waited for: it waits
@@ -19,6 +26,10 @@ struct Counts {
     answered: AtomicU64,
     /// When that was, in nanoseconds since the connection was opened.
     waits_since: AtomicU64,
+    /// Whether a part of an answer was handed on that may not be written yet,
+    unwritten: AtomicBool,
+    /// and who has the next.
+    next_part: Mutex<Option<Waker>>,
 }
 
 const BEGUN: u64 = 1 << 32;
@@ -50,12 +61,37 @@ impl Exchanges {
     /// All that was to be written is: if nothing is under way the next request is waited for, from
     /// so long after the opening on.
     pub fn all_is_written(&self, at: Duration) {
+        if self.0.unwritten.load(Ordering::Relaxed) {
+            self.0.unwritten.store(false, Ordering::Release);
+            if let Some(waker) = self.part().take() {
+                waker.wake();
+            }
+        }
         let (begun, under_way) = (self.begun(), self.under_way());
         if !under_way && self.0.answered.load(Ordering::Relaxed) != begun {
             let at = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
             self.0.waits_since.store(at, Ordering::Relaxed);
             self.0.answered.store(begun, Ordering::Release);
         }
+    }
+
+    /// Ready once all parts that were handed on are written.
+    pub fn poll_written(&self, cx: &Context<'_>) -> Poll<()> {
+        if !self.0.unwritten.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        *self.part() = Some(cx.waker().clone());
+        // One task serves the connection, so nothing is written between these two looks.
+        Poll::Pending
+    }
+
+    /// A part of an answer is handed on.
+    pub fn hands_on(&self) {
+        self.0.unwritten.store(true, Ordering::Release);
+    }
+
+    fn part(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.0.next_part.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long after the opening the next request, or the first, began to be waited for. `None`
@@ -74,6 +110,13 @@ impl Exchanges {
 
     fn waits(&self, state: u64) -> bool {
         state & UNDER_WAY == 0 && self.0.answered.load(Ordering::Acquire) == state / BEGUN
+    }
+}
+
+impl UnderWay {
+    /// All exchanges of its connection.
+    pub const fn exchanges(&self) -> &Exchanges {
+        &self.0
     }
 }
 

@@ -89,8 +89,8 @@ impl Door {
                 if let Line::Written { left_out } = self.told("not accepted") {
                     warn!(%error, left_out, "a connection could not be accepted");
                 }
-                self.crowd.make_room(self.gateway.cache.clock.now());
-                sleep(AFTER_A_FAILED_ACCEPT).await;
+                let made = self.crowd.make_room(self.gateway.cache.clock.now());
+                sleep(if made > 0 { ROOM_IS_MADE } else { AFTER_A_FAILED_ACCEPT }).await;
             }
         }
     }
@@ -136,7 +136,7 @@ impl Door {
     }
 
     /// Serves the requests of one connection, in their order.
-    async fn serve<T>(&self, io: T, exchanges: Exchanges)
+    pub async fn serve<T>(&self, io: T, exchanges: Exchanges)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -175,6 +175,9 @@ async fn begin(draining: &mut watch::Receiver<bool>) {
 }
 
 const AFTER_A_FAILED_ACCEPT: Duration = Duration::from_millis(100);
+
+/// Within which those who make room have gone.
+const ROOM_IS_MADE: Duration = Duration::from_millis(1);
 
 /// How long until somebody else is looked for who could make room.
 const WAIT_FOR_ROOM: Duration = Duration::from_millis(100);
@@ -219,14 +222,14 @@ impl Future for Holding {
             *reply.version_mut() = self.version;
         }
         let under_way = self.under_way.take();
-        Poll::Ready(Ok(reply.map(|body| Held { body, _under_way: under_way })))
+        Poll::Ready(Ok(reply.map(|body| Held { body, under_way })))
     }
 }
 
 /// A reply's body: while it is being sent its exchange is under way.
 struct Held {
     body: ReplyBody,
-    _under_way: Option<UnderWay>,
+    under_way: Option<UnderWay>,
 }
 
 impl Body for Held {
@@ -234,10 +237,18 @@ impl Body for Held {
     type Error = Failure;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let Self { body, under_way } = self.get_mut();
+        let (ReplyBody::Streamed(_), Some(under_way)) = (&body, under_way) else {
+            return Pin::new(body).poll_frame(cx);
+        };
+        // A part at a time: hyper would gather many for a client that does not read them.
+        ready!(under_way.exchanges().poll_written(cx));
+        let part = ready!(Pin::new(body).poll_frame(cx));
+        under_way.exchanges().hands_on();
+        Poll::Ready(part)
     }
 
     fn is_end_stream(&self) -> bool {

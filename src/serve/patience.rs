@@ -25,7 +25,7 @@ pub struct Limits {
     pub header: Duration,
     /// `listen.idle_timeout`: for the next request.
     pub idle: Duration,
-    /// `listen.write_timeout`: for the client to read [`LEAST_READ`], or all there is.
+    /// `listen.write_timeout`: for the client to read 8 KiB, or all there is.
     pub write: Duration,
 }
 

@@ -34,9 +34,10 @@ pub struct Wire<T> {
     heads: Heads,
 }
 
-/// The most that is read at once. hyper would take up to its longest head, and hold several times as
-/// much for each client that does not read what it asked for.
-const AT_ONCE: u64 = 8 * 1024;
+/// The most that is read at once. hyper would read as much as its longest head has, and hold several
+/// times that for each client that does not read what it asked for. One octet less than its smallest
+/// buffer: when one is filled it takes a larger one.
+const AT_ONCE: u64 = 8 * 1024 - 1;
 
 /// What a connection has carried. In HTTP/1.1 without pipelining a request begins with the first
 /// write after a read.

@@ -17,15 +17,16 @@ const CACHE: usize = 32 * MIB;
 const BESIDE: usize = 64 * MIB;
 
 const CLIENTS: usize = 16;
+const FILES: usize = 1_000;
 /// Keys in the short form.
-const FEW: usize = 40_000;
+const FEW: usize = 20_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_stays_within_what_is_allowed_and_a_little_however_much_there_is() {
     let keys = std::env::var("ENDURANCE_KEYS").ok();
     let keys = keys.map_or(FEW, |keys| keys.parse().expect("a whole number"));
     let upstream = Upstream::open().await;
-    let process = gateway(&upstream, &[("CACHE__MEMORY", "32MiB")]);
+    let process = gateway(FILES, &upstream, &[("CACHE__MEMORY", "32MiB")]);
     let address = process.address;
     let slow = [
         "/v2/support-tickets/slow-1000000",

@@ -6,28 +6,26 @@ use crate::upstream::Upstream;
 use std::fs;
 use std::process::Command;
 
-/// Starts it in front of an upstream.
-pub fn gateway(upstream: &Upstream, settings: &[(&str, &str)]) -> Process {
-    start(Command::new(BINARY), upstream, settings)
-}
-
-/// The same, with so many open files at most.
-pub fn cramped(files: usize, upstream: &Upstream, settings: &[(&str, &str)]) -> Process {
+/// Starts it in front of an upstream, with so many open files at most.
+pub fn gateway(files: usize, upstream: &Upstream, settings: &[(&str, &str)]) -> Process {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\""), BINARY]);
-    start(shell, upstream, settings)
-}
-
-fn start(command: Command, upstream: &Upstream, settings: &[(&str, &str)]) -> Process {
     let url = upstream.url();
-    // Nothing here is about the rate limit, and a log that is not read would be about that.
-    let own = [("UPSTREAM__URL", &*url), ("LIMIT__RATE", "off"), ("LOG__ACCESS", "off")];
-    Process::start(command, &own.iter().chain(settings).copied().collect::<Vec<_>>())
+    let own = [
+        ("UPSTREAM__URL", &*url),
+        // Nothing here is about the rate limit, nor about the log.
+        ("LIMIT__RATE", "off"),
+        ("LOG__ACCESS", "off"),
+        // Otherwise only the superuser may see what it has open.
+        ("LIFECYCLE__CORE_DUMPS", "true"),
+    ];
+    Process::start(shell, &own.iter().chain(settings).copied().collect::<Vec<_>>())
 }
 
-/// The most memory it has ever had, in bytes.
+/// The most memory it has ever had, in bytes; without what is mapped of its own file, which is much
+/// where that is built for debugging.
 pub fn peak_memory(process: &Process) -> usize {
-    status(process, "VmHWM:") * 1024
+    (status(process, "VmHWM:") - status(process, "RssFile:")) * 1024
 }
 
 fn status(process: &Process, name: &str) -> usize {

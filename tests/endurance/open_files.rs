@@ -1,7 +1,6 @@
 //! No more files can be opened (threats.md D11, R20).
 
 use crate::client::Client;
-use crate::gateway::cramped;
 use crate::gateway::gateway;
 use crate::process::Process;
 use crate::upstream::Upstream;
@@ -16,13 +15,14 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 const ANN: &str = "Bearer ann";
+const MOST: u64 = 1_000;
 /// Within which everything is as before.
 const SOON: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn more_clients_than_files_are_served_and_the_limit_is_told() {
     let upstream = Upstream::open().await;
-    let process = cramped(256, &upstream, &[]);
+    let process = gateway(256, &upstream, &[]);
     let mut crowd = connected(400, process.address).await;
     for number in 0..50 {
         let mut client = Client::connect(process.address).await;
@@ -39,10 +39,10 @@ async fn more_clients_than_files_are_served_and_the_limit_is_told() {
 #[tokio::test]
 async fn when_the_last_file_is_gone_accepting_waits_and_goes_on_by_itself() {
     let upstream = Upstream::open().await;
-    let process = gateway(&upstream, &[]);
+    let process = gateway(usize::try_from(MOST).unwrap(), &upstream, &[]);
     let mut kept = Client::connect(process.address).await;
     kept.read("hit", ANN).await;
-    let before = allow_files(&process, Some(open(&process) + 2));
+    allow_files(&process, open(&process) + 2);
     let crowd = connected(400, process.address).await;
     for _ in 0..50 {
         // Kept for a next request, it may have had to make room.
@@ -52,7 +52,7 @@ async fn when_the_last_file_is_gone_accepting_waits_and_goes_on_by_itself() {
         }
     }
     drop(crowd);
-    allow_files(&process, before);
+    allow_files(&process, MOST);
     soon_as_before(&process).await;
     let log = process.end();
     let told = log.0.iter().filter(|line| line.contains("could not be accepted")).count();
@@ -83,11 +83,9 @@ fn open(process: &Process) -> u64 {
     u64::try_from(files.count()).unwrap()
 }
 
-/// Allows it so many open files from now on; how many it was allowed before.
-fn allow_files(process: &Process, most: Option<u64>) -> Option<u64> {
+/// Allows it so many open files from now on.
+fn allow_files(process: &Process, most: u64) {
     let id = Pid::from_raw(i32::try_from(process.child.id()).unwrap());
-    let maximum = prlimit(id, Resource::Nofile, rustix::process::getrlimit(Resource::Nofile));
-    let maximum = maximum.unwrap().maximum;
-    let limit = Rlimit { current: most, maximum };
-    prlimit(id, Resource::Nofile, limit).unwrap().current.or(most)
+    let limit = Rlimit { current: Some(most), maximum: Some(MOST) };
+    prlimit(id, Resource::Nofile, limit).unwrap();
 }

@@ -27,19 +27,10 @@ const FILES: usize = 3 * SLOW;
 async fn two_thousand_slow_connections_harm_no_healthy_client_and_hold_little_memory() {
     assert!(open_files(FILES) >= FILES, "the system allows too few open files to try it");
     let upstream = Upstream::open().await;
-    let process = gateway(&upstream, &[("CACHE__MEMORY", "64MiB")]);
+    let process = gateway(FILES, &upstream, &[("CACHE__MEMORY", "64MiB")]);
     Client::connect(process.address).await.read("long-1000000", ANN).await;
     let readers = [STORED, LONGER, PASSING].map(Slow::Reader);
     let kinds = [&[Slow::Head, Slow::Upload][..], &readers].concat();
-    let kinds = match std::env::var("K").as_deref() {
-        Ok("h") => vec![Slow::Head],
-        Ok("u") => vec![Slow::Upload],
-        Ok("s") => vec![readers[0]],
-        Ok("l") => vec![readers[1]],
-        Ok("p") => vec![readers[2]],
-        Ok("n") => vec![Slow::Head],
-        _ => kinds,
-    };
     let crowd = Crowd::of(process.address, SLOW, &kinds);
     all_are_there(&crowd).await;
     let began = Instant::now();
@@ -62,7 +53,7 @@ async fn two_thousand_slow_connections_harm_no_healthy_client_and_hold_little_me
 async fn more_slow_connections_than_there_is_room_for_keep_nobody_out() {
     assert!(open_files(FILES) >= FILES, "the system allows too few open files to try it");
     let upstream = Upstream::open().await;
-    let process = gateway(&upstream, &[("LISTEN__MAX_CONNECTIONS", "500")]);
+    let process = gateway(FILES, &upstream, &[("LISTEN__MAX_CONNECTIONS", "500")]);
     let crowd = Crowd::of(process.address, SLOW, &[Slow::Head]);
     sleep(Duration::from_secs(1)).await;
     for number in 0..100 {

@@ -50,13 +50,13 @@ async fn serve(mut socket: TcpStream, heard: Arc<AtomicUsize>) {
             }
         };
         heard.fetch_add(1, Ordering::Relaxed);
-        let head = String::from_utf8(octets.drain(..end).collect()).unwrap();
-        if head.starts_with("POST ") {
+        let asked = String::from_utf8(octets.drain(..end).collect()).unwrap();
+        if asked.starts_with("POST ") {
             // An upload, until it ends with its connection.
             while socket.read(&mut [0; 1024]).await.unwrap_or(0) > 0 {}
             return;
         }
-        if socket.write_all(answer(&head).as_bytes()).await.is_err() {
+        if socket.write_all(answer(&asked).as_bytes()).await.is_err() {
             return;
         }
     }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::io::duplex;
 use tokio::task::Id;
 use tokio::task::JoinHandle;
+use verifik_gateway::serve::exchanges::Exchanges;
 
 /// How the upstream frames its answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -137,7 +138,7 @@ pub async fn next_is_answered(house: &House, id: &str, token: &str, case: &str) 
 pub fn connects(house: &House) -> (Client, Id) {
     let (ours, theirs) = duplex(PIPE);
     let door = house.door.clone();
-    let task = tokio::spawn(async move { door.serve(theirs).await });
+    let task = tokio::spawn(async move { door.serve(theirs, Exchanges::default()).await });
     (Client::new(ours), task.id())
 }
 
