@@ -110,6 +110,14 @@
 //!   called dead.
 //! - An answer of an opaque resource that may not be stored goes to its asker alone (RFC 9111 section
 //!   4), so those who waited each forward; of a ticket everything that can differ is in the key.
+//! - Who reads a reply at less than 8 KiB in `listen.write_timeout`, or brings less of an upload in
+//!   `upstream.pass_through_answer_timeout`, is given up, though it gets on: an octet now and then
+//!   would hold a connection for ever ([`serve::patience`], [`upstream::body`]).
+//! - Where all connections are taken, idle ones are closed for who comes ([`policy::shed`]).
+//! - TLS sessions with the upstream are not resumed: a resumed one skips the certificate, and would
+//!   outlive it ([`upstream::tls`]).
+//! - An answer with octets behind its announced length, and one after more than 16 interim answers, is
+//!   a failure ([`upstream::heads`]).
 //! - 103 (Early Hints) is heard and dropped like any 1xx: hyper's server cannot send one.
 //! - What a mark covers is not used for validation either; it is asked for whole.
 //!

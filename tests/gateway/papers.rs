@@ -60,10 +60,13 @@ fn quoted(paper: &str) -> impl Iterator<Item = &str> {
 /// Where what a paper names may stand: a file in the root or in `src`; a module of the tests here, or
 /// another test binary.
 fn places(named: &str) -> Vec<PathBuf> {
-    let tests = [format!("tests/gateway/{named}.rs"), format!("tests/{named}/main.rs")];
-    let files = [named.to_owned(), format!("src/{named}")];
-    let binary = format!("{named}/main.rs");
-    let all = if is_word(named) { [&tests[..], &[binary]].concat() } else { files.to_vec() };
+    let tests = || {
+        let folders = ["tests/gateway", "tests/endurance", "fuzz"];
+        let modules = folders.map(|folder| format!("{folder}/{named}.rs"));
+        [&modules[..], &[format!("tests/{named}/main.rs"), format!("{named}/main.rs")]].concat()
+    };
+    let files = || vec![named.to_owned(), format!("src/{named}")];
+    let all = if is_word(named) { tests() } else { files() };
     all.into_iter().map(|place| root().join(place)).collect()
 }
 
