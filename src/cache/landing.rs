@@ -171,10 +171,11 @@ impl Cache {
         }
         arrival.complete(meaning);
         let variant = match nominated {
-            Nominated::Fields(names) => self.keys.variant(names, errand.request.fields()),
+            Nominated::Fields(names) => {
+                self.keys.variant(names, errand.request.fields()).map(Box::new)
+            }
             Nominated::Everything => None,
         };
-        let variant = variant.map(Box::new);
         let askers = arrival::askers_fields(&said, errand.privacy);
         let kept = match verdict.keep {
             Keep::Store => self.keep(errand, turn, &mut arrival, facts, &askers, variant.clone()),
