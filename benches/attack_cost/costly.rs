@@ -104,7 +104,8 @@ pub(crate) fn others() -> Vec<Row> {
             "path, 8 KiB of dot segments, elsewhere",
             get(&format!("/v2/lookups{}", filled("/a/..", 8_000)), "a"),
             "200|; fwd=bypass",
-        ),
+        )
+        .known(15.0, READINGS),
         Row::head("credential, 30 KiB", ticket(&"a".repeat(30 * 1024)), HIT),
         Row::head("credential, 20 KiB of [", ticket(&token(&"[".repeat(20 * 1024))), HIT),
         Row::head(
