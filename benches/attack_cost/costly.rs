@@ -62,7 +62,7 @@ pub(crate) fn hits() -> Vec<Row> {
 }
 
 /// It is decoded in three ways, and each is normalised.
-const READINGS: &str = "six readings, one after the other";
+const READINGS: &str = "each way in which it could be read, one after the other";
 
 /// Targets, credentials and bodies.
 pub(crate) fn others() -> Vec<Row> {
