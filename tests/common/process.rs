@@ -32,7 +32,12 @@ pub struct Log(pub Vec<String>);
 impl Process {
     /// Starts it by a command, with keys of the settings as `SECTION__KEY`.
     pub fn start(mut command: Command, settings: &[(&str, &str)]) -> Self {
-        let own = [("LISTEN__ADDRESS", "127.0.0.1:0"), ("LOG__FORMAT", "json")];
+        let own = [
+            ("LISTEN__ADDRESS", "127.0.0.1:0"),
+            ("LOG__FORMAT", "json"),
+            // All that it could ever say is searched when it has ended.
+            ("LOG__LEVEL", "trace"),
+        ];
         let variables = own.iter().chain(settings);
         let variables = variables.map(|(key, value)| (format!("VERIFIK_GATEWAY__{key}"), *value));
         command.env_clear().envs(variables);
@@ -54,7 +59,8 @@ impl Process {
         Self { address, child, log: Some(log) }
     }
 
-    /// Lets it finish, as it has to without a panic.
+    /// Lets it finish, as it has to without a panic and without having told a credential: each that
+    /// these tests send begins with the word that is searched.
     pub fn end(mut self) -> Log {
         let id = self.child.id().to_string();
         let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status();
@@ -70,6 +76,8 @@ impl Process {
         let log = self.log.take().unwrap().join().unwrap();
         let panicked = log.iter().find(|line| line.contains("a panic"));
         assert!(status.success() && panicked.is_none(), "{status}: {panicked:?}");
+        let told = log.iter().find(|line| line.contains("Bearer"));
+        assert!(told.is_none(), "a credential is logged: {told:?}");
         Log(log)
     }
 }
