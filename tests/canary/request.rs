@@ -78,6 +78,11 @@ impl Request {
         matches!(self.wish, Wish::Head)
     }
 
+    /// Whether it writes to a list of tickets.
+    pub fn is_list(&self) -> bool {
+        matches!(&self.wish, Wish::Write(tickets) if tickets.len() > 1)
+    }
+
     /// As it goes over the wire.
     pub fn bytes(&self, chance: &mut Rng) -> String {
         let version = if chance.u8(..8) == 0 { "" } else { "/v2" };
