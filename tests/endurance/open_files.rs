@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 const ANN: &str = "Bearer ann";
 const MOST: u64 = 1_000;
-/// Within which everything is as before.
-const SOON: Duration = Duration::from_secs(1);
+/// Within which everything is as before: many times what it takes, for other tests run beside it.
+const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn more_clients_than_files_are_served_and_the_limit_is_told() {
