@@ -170,12 +170,7 @@ impl Cache {
             return Landed::Failed(Failure::Truncated);
         }
         arrival.complete(meaning);
-        let variant = match nominated {
-            Nominated::Fields(names) => {
-                self.keys.variant(names, errand.request.fields()).map(Box::new)
-            }
-            Nominated::Everything => None,
-        };
+        let variant = self.variant(errand, nominated);
         let askers = arrival::askers_fields(&said, errand.privacy);
         let kept = match verdict.keep {
             Keep::Store => self.keep(errand, turn, &mut arrival, facts, &askers, variant.clone()),
@@ -192,6 +187,12 @@ impl Cache {
         let Arrival { status, fields, body, told, .. } = arrival;
         let fetched = Fetched { status, fields, askers, body, told, kept, failing, audience };
         Landed::Answer(Arc::new(fetched))
+    }
+
+    /// What of the nominated fields the asker has.
+    fn variant(&self, errand: &Errand, nominated: Nominated) -> Option<Box<Variant>> {
+        let Nominated::Fields(names) = nominated else { return None };
+        self.keys.variant(names, errand.request.fields()).map(Box::new)
     }
 
     fn facts(
