@@ -13,6 +13,8 @@ pub fn gateway(files: usize, upstream: &Upstream, settings: &[(&str, &str)]) -> 
     let url = upstream.url();
     let own = [
         ("UPSTREAM__URL", &*url),
+        // A machine with much else to do takes its time over a connection.
+        ("UPSTREAM__CONNECT_TIMEOUT", "20s"),
         // Nothing here is about the rate limit, nor about the log.
         ("LIMIT__RATE", "off"),
         ("LOG__ACCESS", "off"),
