@@ -32,6 +32,7 @@ use verifik_gateway::policy::freshness;
 use verifik_gateway::policy::freshness::Facts;
 use verifik_gateway::policy::freshness::Journey;
 use verifik_gateway::policy::freshness::Lifetimes;
+use verifik_gateway::policy::freshness::Source;
 use verifik_gateway::policy::freshness::Staleness;
 use verifik_gateway::policy::freshness::Timed;
 use verifik_gateway::policy::key::KeySecret;
@@ -60,6 +61,7 @@ const FACTS: Facts = Facts {
     stale: Staleness::Forbidden,
     always_validate: false,
     negative: false,
+    source: Source::Open,
 };
 
 fn answer_fields() -> HeaderMap {
@@ -96,9 +98,9 @@ fn on_the_way_in(criterion: &mut Criterion) {
     });
     criterion.bench_function("key and ticket tag", |b| {
         b.iter(|| {
-            let key = secret.key(&credential, "ticket", black_box(&path), None, &fields);
+            let key = secret.key(&credential, 1, "ticket", black_box(&path), None, &fields);
             (
-                key == secret.key(&credential, "ticket", &path, None, &fields),
+                key == secret.key(&credential, 1, "ticket", &path, None, &fields),
                 secret.ticket(SAMPLE_ID),
             )
         });
@@ -171,7 +173,7 @@ fn on_the_way_out(criterion: &mut Criterion) {
         });
     });
     let secret = KeySecret::new(Secret::new([7; 32]));
-    let key = secret.key(&secret.credential(b"t"), "ticket", "/t/1", None, &HeaderMap::new());
+    let key = secret.key(&secret.credential(b"t"), 1, "ticket", "/t/1", None, &HeaderMap::new());
     let label = Label {
         key,
         asked: Turn::new(1),

@@ -78,7 +78,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
     let _entered = runtime.enter();
     let world = World::real(&settings).expect("a world");
     let door = assemble::door(&settings, world, watch::channel(false).1);
-    Rules::clone(&door.gateway.rules)
+    Rules::clone(&door.gateway.regime.load().rules)
 });
 
 fn check(input: &[u8]) -> String {

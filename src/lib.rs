@@ -132,5 +132,6 @@ pub mod store;
 pub mod upstream;
 pub mod cache;
 pub mod serve;
+pub mod admin;
 pub mod settings;
 pub mod app;

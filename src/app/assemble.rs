@@ -6,8 +6,10 @@ use crate::base::room::Room;
 use crate::base::time::Clock;
 use crate::cache::apart::Apart;
 use crate::cache::collapse::Forwards;
+use crate::cache::regime::Regime;
 use crate::cache::state::Cache;
 use crate::observe::accounts::Accounts;
+use crate::observe::metrics::Metrics;
 use crate::observe::repeated::Repeated;
 use crate::policy::breaker;
 use crate::policy::budget;
@@ -30,12 +32,14 @@ use crate::store::leases::Leases;
 use crate::store::memory::Store;
 use crate::upstream::client::ConnectionLimits;
 use crate::upstream::client::PooledClient;
+use crate::upstream::destination::Destination;
 use crate::upstream::queue::Queue;
 use crate::upstream::request::Base;
 use crate::upstream::sender::Sender;
 use crate::upstream::tls;
 use crate::upstream::tls::Roots;
 use crate::upstream::tls::TlsError;
+use arc_swap::ArcSwap;
 use http::uri::Scheme;
 use std::fmt;
 use std::sync::Arc;
@@ -119,16 +123,14 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
         write: listen.write_timeout,
     };
     let gateway = Gateway {
-        rules: Arc::new(rules(settings)),
+        regime: Arc::new(ArcSwap::from_pointee(regime(settings, world.sender, 1))),
         body_patience: listen.header_timeout,
         calls: Arc::new(Semaphore::new(batch::MOST_CALLS)),
         cache: Arc::new(Cache {
             store: store(settings),
             room: Room::new(room(settings.cache.memory)),
             leases: Leases::default(),
-            sender: world.sender,
             keys: world.keys,
-            base: base(&settings.upstream.url),
             queue: Queue::new(terms(settings), world.clock.clone()),
             fuse: Arc::default(),
             churn: Mutex::default(),
@@ -139,6 +141,7 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
             probes: Forwards::default(),
             apart: Apart::default(),
             accounts: Accounts::default(),
+            metrics: Metrics::default(),
             repeated: Repeated::default(),
         }),
     };
@@ -152,10 +155,20 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
     }
 }
 
+/// What the settings mean for exchanges. `edition`: of those of them that keys depend on.
+pub fn regime(settings: &Settings, sender: Arc<dyn Sender>, edition: u64) -> Regime {
+    let base = base(&settings.upstream.url);
+    Regime {
+        rules: Arc::new(rules(settings, edition)),
+        destination: Arc::new(Destination { base, sender }),
+    }
+}
+
 /// What the settings mean for decisions.
-fn rules(settings: &Settings) -> Rules {
+fn rules(settings: &Settings, edition: u64) -> Rules {
     let leases = &settings.lifetimes;
     Rules {
+        edition,
         resources: settings.resources.clone(),
         lifetimes: lifetimes(settings),
         lease: Terms { lease: leases.lease, grace: leases.lease_grace },

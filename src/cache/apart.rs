@@ -52,7 +52,7 @@ mod tests {
         let secret = KeySecret::new(Secret::new([1; 32]));
         let credential = secret.credential(b"t");
         let key = |n: usize| {
-            secret.key(&credential, "ticket", &format!("/t/{n}"), None, &HeaderMap::new())
+            secret.key(&credential, 1, "ticket", &format!("/t/{n}"), None, &HeaderMap::new())
         };
         let (apart, now) = (Apart::default(), Timestamp::from_secs(100));
         for n in 0..=AT_MOST {

@@ -49,8 +49,13 @@ impl Cache {
             if let Err(failure) = self.refuse_if_open(&errand) {
                 break Landed::Failed(failure);
             }
-            let place = match self.turn(&errand, wish, &mut course, &mut waiters, opened).await {
-                Turn::Has(place) => place,
+            let came = self.clock.now();
+            let turn = self.turn(&errand, wish, &mut course, &mut waiters, opened).await;
+            let place = match turn {
+                Turn::Has(place) => {
+                    self.metrics.queued.note(self.clock.now().since(came));
+                    place
+                }
                 Turn::Refused(failure) => break Landed::Failed(failure),
                 Turn::InVain => continue,
                 Turn::Left => return,
@@ -174,7 +179,9 @@ impl Cache {
         let landed = self.ask(errand, sharing, &mut trip).await;
         course.tries = course.tries.saturating_add(trip.place.resent());
         self.arrive(errand, trip);
-        course.left = course.left.saturating_sub(self.clock.now().since(began));
+        let took = self.clock.now().since(began);
+        self.metrics.forward.note(took);
+        course.left = course.left.saturating_sub(took);
         landed
     }
 
@@ -187,10 +194,14 @@ impl Cache {
         let change = crossing.heard(health, errand.thing, terms, self.draw.fraction(), now);
         match change {
             Some(Change::Opened { penalty }) => {
+                self.metrics.breaker.add("opened");
                 let penalty_ms = u64::try_from(penalty.as_millis()).unwrap_or(u64::MAX);
                 warn!(penalty_ms, "the upstream fails and is left alone for a while");
             }
-            Some(Change::Closed) => info!("the upstream is back"),
+            Some(Change::Closed) => {
+                self.metrics.breaker.add("closed");
+                info!("the upstream is back");
+            }
             None => {}
         }
     }

@@ -18,6 +18,7 @@ use crate::policy::privacy::Privacy;
 use crate::policy::rules::Rules;
 use crate::policy::storable::NotKept;
 use crate::store::response::StoredResponse;
+use crate::upstream::destination::Destination;
 use crate::upstream::failure::Failure;
 use crate::upstream::request;
 use crate::upstream::request::ReadRequest;
@@ -35,6 +36,8 @@ use std::time::Duration;
 pub struct Errand {
     /// The rules of the exchange.
     pub rules: Arc<Rules>,
+    /// Whom to ask.
+    pub destination: Arc<Destination>,
     /// What kind of resource is read.
     pub kind: Kind,
     /// Whether it may be asked for again after a failure.

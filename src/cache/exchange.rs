@@ -8,6 +8,7 @@ use crate::cache::answer::Answer;
 use crate::cache::answer::Ending;
 use crate::cache::entered::Entered;
 use crate::cache::errand::Errand;
+use crate::cache::regime::Regime;
 use crate::cache::state::Cache;
 use crate::cache::state::Seen;
 use crate::cache::way::Sharing;
@@ -20,7 +21,6 @@ use crate::policy::reuse;
 use crate::policy::reuse::Besides;
 use crate::policy::reuse::Plan;
 use crate::policy::reuse::StandIn;
-use crate::policy::rules::Rules;
 use crate::policy::wish::Wish;
 use crate::upstream::failure::Failure;
 use crate::upstream::request;
@@ -36,8 +36,8 @@ use std::sync::atomic::Ordering;
 /// A read, as it came.
 #[derive(Clone, Copy)]
 pub struct Asking<'a> {
-    /// The rules of the exchange.
-    pub rules: &'a Arc<Rules>,
+    /// What holds for the exchange.
+    pub regime: &'a Regime,
     /// What is asked.
     pub inquiry: &'a Inquiry<'a>,
     /// The path and query.
@@ -65,23 +65,29 @@ pub enum Step {
 impl Cache {
     /// Answers a read.
     pub fn answer(self: &Arc<Self>, asking: &Asking<'_>, now: Timestamp) -> Step {
-        let Asking { rules, inquiry, fields, .. } = *asking;
-        let seen = self.look_up(rules, inquiry, fields, now);
-        let (reason, sharing) =
-            match reuse::plan(&inquiry.directives, seen.sight(), seen.missing(), now) {
-                Plan::Reuse(besides) => {
-                    if let Some(answer) = self.reuse(asking, &seen, besides, now) {
-                        return Step::Now(answer);
-                    }
-                    (ForwardReason::UriMiss, Sharing::Shared)
+        let (seen, plan) = self.decide(asking, now);
+        let (reason, sharing) = match plan {
+            Plan::Reuse(besides) => {
+                if let Some(answer) = self.reuse(asking, &seen, besides, now) {
+                    return Step::Now(answer);
                 }
-                Plan::Prove => return self.begin(asking, &seen, None),
-                Plan::Forward(reason) => (reason, Sharing::Shared),
-                Plan::ForwardAnew(reason) => (reason, Sharing::Anew),
-                Plan::ForwardAlone(reason) => (reason, Sharing::Alone),
-                Plan::Refuse => return Step::Refused,
-            };
+                (ForwardReason::UriMiss, Sharing::Shared)
+            }
+            Plan::Prove => return self.begin(asking, &seen, None),
+            Plan::Forward(reason) => (reason, Sharing::Shared),
+            Plan::ForwardAnew(reason) => (reason, Sharing::Anew),
+            Plan::ForwardAlone(reason) => (reason, Sharing::Alone),
+            Plan::Refuse => return Step::Refused,
+        };
         self.begin(asking, &seen, Some((reason, sharing)))
+    }
+
+    /// What is known of what a read asks for, and what is to be done about it.
+    pub fn decide(&self, asking: &Asking<'_>, now: Timestamp) -> (Seen, Plan) {
+        let Asking { regime, inquiry, fields, .. } = *asking;
+        let seen = self.look_up(&regime.rules, inquiry, fields, now);
+        let plan = reuse::plan(&inquiry.directives, seen.sight(), seen.missing(), now);
+        (seen, plan)
     }
 
     /// The stored response as an answer; what is to be done besides is begun.
@@ -105,12 +111,12 @@ impl Cache {
             // One for each lease, whoever claims it.
             Besides::Prove => {
                 let credential = asking.inquiry.credential.tag();
-                self.leases.claim_probe(credential, asking.rules.lease, now)
+                self.leases.claim_probe(credential, asking.regime.rules.lease, now)
             }
         };
         if wanted && let Some(errand) = self.errand_for_nobody(asking) {
             // Nobody waits for it.
-            let wish = Wish::of_nobody(asking.rules.deadlines.turn, now);
+            let wish = Wish::of_nobody(asking.regime.rules.deadlines.turn, now);
             let (errand, way) = (Arc::new(errand), self.way(asking, seen, None, wish));
             if besides == Besides::Prove {
                 self.probe_in_background(errand, way);
@@ -179,7 +185,7 @@ impl Cache {
         if asking.of_a_job {
             return Wish::of_a_job();
         }
-        Wish::of_request(asking.fields, asking.rules.deadlines.turn, self.clock.now())
+        Wish::of_request(asking.fields, asking.regime.rules.deadlines.turn, self.clock.now())
     }
 
     /// Whether a client's own conditions and range go on: only with an opaque resource, and only
@@ -210,11 +216,12 @@ impl Cache {
         verbatim: bool,
         page: &Arc<Page>,
     ) -> Option<Errand> {
-        let Asking { rules, inquiry, target, fields, .. } = *asking;
-        let uri = self.base.uri(target)?;
+        let Asking { regime, inquiry, target, fields, .. } = *asking;
+        let uri = regime.destination.base.uri(target)?;
         let authorization = fields.get(AUTHORIZATION);
         Some(Errand {
-            rules: Arc::clone(rules),
+            rules: Arc::clone(&regime.rules),
+            destination: Arc::clone(&regime.destination),
             kind: inquiry.resource.kind,
             retry: inquiry.resource.retry,
             cookies: inquiry.resource.store_set_cookie,

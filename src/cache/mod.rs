@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod collapse;
 pub mod apart;
+pub mod regime;
 pub mod errand;
 pub mod arrival;
 pub mod state;

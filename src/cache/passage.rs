@@ -12,6 +12,7 @@ use crate::cache::answer::Answer;
 use crate::cache::answer::AnswerBody;
 use crate::cache::answer::Ending;
 use crate::cache::entered::Entered;
+use crate::cache::regime::Regime;
 use crate::cache::state::Cache;
 use crate::cache::wake::Wake;
 use crate::fields::cache_status::CacheStatus;
@@ -32,6 +33,7 @@ use crate::upstream::attempt::Whole;
 use crate::upstream::body::Passing;
 use crate::upstream::body::Progress;
 use crate::upstream::body::RequestBody;
+use crate::upstream::destination::Destination;
 use crate::upstream::failure::Failure;
 use crate::upstream::request;
 use crate::upstream::sender::Lane;
@@ -56,8 +58,8 @@ use tokio::time::timeout_at;
 
 /// What is known of a request that passes through.
 pub struct Passage {
-    /// The rules of the exchange.
-    pub rules: Arc<Rules>,
+    /// What holds for the exchange.
+    pub regime: Arc<Regime>,
     /// Why it is forwarded.
     pub reason: ForwardReason,
     /// The same in a word of our own.
@@ -114,13 +116,13 @@ impl Cache {
         body: Incoming,
         progress: &Arc<Progress>,
     ) -> Result<Box<Answer>, Lost> {
-        let rules = &passage.rules;
+        let Regime { rules, destination } = &*passage.regime;
         let limit = rules.max_request_body;
         if limit.is_some_and(|limit| body.size_hint().lower() > limit) {
             return Err(Failure::RequestTooLong.into());
         }
         let target = head.uri.path_and_query().ok_or(Failure::RequestBroken)?;
-        let uri = self.base.uri(target).ok_or(Failure::RequestBroken)?;
+        let uri = destination.base.uri(target).ok_or(Failure::RequestBroken)?;
         let sent = self.sent(passage, &head, target.path());
         let touched = write::touched(&rules.resources, &head.method, &sent.path);
         let mut wake = Wake::new(Arc::clone(self), touched, passage.credential);
@@ -137,8 +139,11 @@ impl Cache {
         let request = request::passing(head.method, uri, head.headers, body);
         let patience = rules.deadlines.pass_through;
         passage.entered.account().sent();
-        match self.send_through(request, progress, patience).await {
-            Ok(response) => self.hear(response, &sent, wake, rules).await,
+        let began = self.clock.now();
+        let answered = self.send_through(destination, request, progress, patience).await;
+        self.metrics.passage.note(self.clock.now().since(began));
+        match answered {
+            Ok(response) => self.hear(response, &sent, wake, &passage.regime).await,
             Err(lost) => {
                 wake.failed(lost.failure);
                 Err(lost)
@@ -148,7 +153,7 @@ impl Cache {
 
     fn sent(&self, passage: &Passage, head: &Parts, path: &str) -> Sent {
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
-        let resources = &passage.rules.resources;
+        let resources = &passage.regime.rules.resources;
         let id = route::ticket_at(resources, path);
         let is_named = matches!(route::route(resources, path), Route::Resource { .. });
         Sent {
@@ -164,11 +169,12 @@ impl Cache {
     /// Sends a request and waits for the head of its answer, as long as either side gets on.
     async fn send_through(
         &self,
+        destination: &Destination,
         request: Request<RequestBody>,
         progress: &Progress,
         patience: Duration,
     ) -> Result<Response<Incoming>, Lost> {
-        let mut answer = self.sender.send(request, Lane::Brisk);
+        let mut answer = destination.sender.send(request, Lane::Brisk);
         loop {
             let seen = progress.last();
             match timeout_at(seen + patience, &mut answer).await {
@@ -185,9 +191,10 @@ impl Cache {
         response: Response<Incoming>,
         sent: &Sent,
         mut wake: Wake,
-        rules: &Rules,
+        regime: &Regime,
     ) -> Result<Box<Answer>, Lost> {
         let (mut head, incoming) = response.into_parts();
+        self.metrics.answered(head.status);
         attempt::framing(&head, sent.head)?;
         let arriving = Arriving::of(&head, incoming);
         hop_by_hop::strip(&mut head.headers);
@@ -200,7 +207,7 @@ impl Cache {
         };
         // First what the status says: the text may never come whole.
         self.heed(sent, head.status, None);
-        let patience = rules.deadlines.pass_through;
+        let patience = regime.rules.deadlines.pass_through;
         let body = if telling && !sent.head {
             attempt::read(arriving, Whole { longest: REFUSAL_BYTES, room: &self.room, patience })
                 .await?
@@ -212,7 +219,7 @@ impl Cache {
             HeardBody::Long(_) | HeardBody::NoRoom(_) => None,
         };
         if wake.may_name_more() {
-            wake.name(self.named(&head.headers, sent, rules));
+            wake.name(self.named(&head.headers, sent, regime));
         }
         wake.answered(head.status, meaning);
         if meaning.is_some() {
@@ -262,9 +269,10 @@ impl Cache {
 
     /// What the answer to a write names besides its target, as far as it is of the same origin and
     /// one of our resources.
-    fn named(&self, fields: &HeaderMap, sent: &Sent, rules: &Rules) -> Vec<Scope> {
-        let upstream =
-            Origin { scheme: self.base.scheme.as_str().into(), authority: &self.base.authority };
+    fn named(&self, fields: &HeaderMap, sent: &Sent, regime: &Regime) -> Vec<Scope> {
+        let Regime { rules, destination } = regime;
+        let base = &destination.base;
+        let upstream = Origin { scheme: base.scheme.as_str().into(), authority: &base.authority };
         let ours = sent.host.as_ref().map(|authority| Origin { scheme: None, authority });
         let origins: Vec<_> = [Some(upstream), ours].into_iter().flatten().collect();
         let references = [LOCATION, CONTENT_LOCATION].into_iter();
@@ -272,7 +280,7 @@ impl Cache {
         references
             .filter_map(|reference| location::path(reference, &sent.path, &origins))
             .filter_map(|path| {
-                let below = path.strip_prefix(&self.base.prefix);
+                let below = path.strip_prefix(&base.prefix);
                 let path = below.filter(|below| below.starts_with('/')).unwrap_or(&path);
                 self.thing_at(rules, path, |_| true)
             })

@@ -19,6 +19,7 @@ use crate::policy::reuse::Besides;
 use crate::policy::reuse::Plan;
 use crate::policy::wish::Wish;
 use crate::upstream::failure::Failure;
+use http::StatusCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::error;
@@ -142,6 +143,17 @@ impl Cache {
             (probed, _) = self.join(&errand, Way { wish, ..way }, relay) => probed,
             () = waiters.all_left() => return,
         };
+        self.metrics.probes.add(told(&probed.landed));
         waiters.announce(probed);
+    }
+}
+
+/// The word for what a probe has come back with.
+fn told(landed: &Landed) -> &'static str {
+    match landed {
+        Landed::Failed(_) => "failed",
+        Landed::Answer(fetched) if fetched.told == StatusCode::UNAUTHORIZED => "refused",
+        Landed::Answer(fetched) if fetched.failing => "failed",
+        Landed::Found(_) | Landed::Answer(_) | Landed::Long(_) => "answered",
     }
 }

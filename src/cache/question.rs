@@ -101,7 +101,10 @@ impl Cache {
             account: Account { page, accounts: &self.accounts },
         };
         let began = self.clock.now();
-        let outcome = attempt::ask(&*self.sender, &question, &self.clock).await;
+        let outcome = attempt::ask(&*errand.destination.sender, &question, &self.clock).await;
+        if let Ok(heard) = &outcome {
+            self.metrics.answered(heard.status);
+        }
         trip.left = trip.left.saturating_sub(self.clock.now().since(began));
         trip.note(&outcome, self.clock.moment());
         outcome

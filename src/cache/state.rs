@@ -12,6 +12,7 @@ use crate::cache::errand::Landed;
 use crate::cache::errand::Probed;
 use crate::fields::cache_status::ForwardReason;
 use crate::observe::accounts::Accounts;
+use crate::observe::metrics::Metrics;
 use crate::observe::repeated::Event;
 use crate::observe::repeated::Line;
 use crate::observe::repeated::Repeated;
@@ -32,8 +33,6 @@ use crate::store::response::StoredResponse;
 use crate::upstream::attempt::Lost;
 use crate::upstream::fuse::Fuse;
 use crate::upstream::queue::Queue;
-use crate::upstream::request::Base;
-use crate::upstream::sender::Sender;
 use http::HeaderMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -46,10 +45,6 @@ pub struct Cache {
     pub store: Store,
     /// Which credentials are believed in.
     pub leases: Leases,
-    /// Whom to ask.
-    pub sender: Arc<dyn Sender>,
-    /// Where they are.
-    pub base: Base,
     /// Under which keys are made.
     pub keys: KeySecret,
     /// Who goes upstream next.
@@ -74,6 +69,8 @@ pub struct Cache {
     pub room: Arc<Room>,
     /// What has come and what was sent.
     pub accounts: Accounts,
+    /// How that went.
+    pub metrics: Metrics,
     /// Which failures were told of lately.
     pub repeated: Repeated,
 }
@@ -150,9 +147,10 @@ impl Cache {
         self.keys.thing(resource.kind, &resource.name, inquiry.id)
     }
 
-    /// Logs that something failed upstream; of each kind once a minute.
+    /// Counts that something failed upstream, and logs it; of each kind once a minute.
     pub(crate) fn tell_of(&self, what: &'static str, lost: &Lost) {
         let failure = lost.failure.as_str();
+        self.metrics.failures.add(failure);
         let line = self.repeated.note(Event(what, failure), self.clock.now());
         if let Line::Written { left_out } = line {
             warn!(failure, cause = lost.cause, left_out, "{what} failed upstream");

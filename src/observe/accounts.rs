@@ -169,6 +169,29 @@ impl Account<'_> {
 }
 
 impl Totals {
+    /// What was entered since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let op = u64::saturating_sub;
+        Self {
+            requests: op(self.requests, earlier.requests),
+            stored: op(self.stored, earlier.stored),
+            collapsed: op(self.collapsed, earlier.collapsed),
+            forwarded: op(self.forwarded, earlier.forwarded),
+            refused: op(self.refused, earlier.refused),
+            own: op(self.own, earlier.own),
+            left: op(self.left, earlier.left),
+            upstream: op(self.upstream, earlier.upstream),
+            retries: op(self.retries, earlier.retries),
+            background: op(self.background, earlier.background),
+        }
+    }
+
+    /// How many requests the upstream was spared: those answered without one of their own.
+    pub const fn saved(&self) -> u64 {
+        self.stored.saturating_add(self.collapsed)
+    }
+
     /// How many requests are not accounted for, in either sum: none, once all have ended.
     pub const fn astray(&self) -> u64 {
         let Self { requests, stored, collapsed, forwarded, refused, own, left, .. } = *self;

@@ -177,6 +177,7 @@ mod tests {
     use crate::api::answer::TicketState;
     use crate::base::time::Timestamp;
     use crate::fields::cache_control::ResponseDirectives;
+    use crate::policy::freshness::Source;
     use crate::policy::variant::Nominated;
     use http::HeaderMap;
     use http::HeaderName;
@@ -197,6 +198,7 @@ mod tests {
         },
         always_validate: false,
         negative: false,
+        source: Source::Open,
     };
     const STALE: Facts = Facts { lifetime: Duration::from_secs(1), ..FRESH };
     const TICKET: Meaning = Meaning::Ticket(TicketState::Open);

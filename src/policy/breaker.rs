@@ -64,6 +64,31 @@ pub enum Change {
     Closed,
 }
 
+/// What the breaker does at a moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Position {
+    /// It lets through.
+    Closed,
+    /// It refuses, for so long still.
+    Open(Duration),
+    /// It lets one through, or has, to find out whether the upstream is back.
+    HalfOpen,
+}
+
+impl Position {
+    /// Every word there is.
+    pub const WORDS: [&'static str; 3] = ["closed", "open", "half-open"];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open(_) => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
+}
+
 /// The breaker of the upstream. [`Default`] is closed.
 #[derive(Default)]
 pub struct Breaker {
@@ -188,6 +213,15 @@ impl Breaker {
         match self.state {
             State::Closed(_) => None,
             State::Open(open) => open.refused_for(now),
+        }
+    }
+
+    /// What it does at `now`.
+    pub fn position(&self, now: Timestamp) -> Position {
+        match self.state {
+            State::Closed(_) => Position::Closed,
+            State::Open(open) if now < open.until => Position::Open(open.until.since(now)),
+            State::Open(_) => Position::HalfOpen,
         }
     }
 

@@ -139,6 +139,16 @@ impl Budget {
         }
     }
 
+    /// Goes by other terms from now on. A pace that was learnt stays, unless a rate is given or taken
+    /// away; what the upstream has said of a pause or a quota stays in any case.
+    pub fn go_by(&mut self, terms: Terms, now: Timestamp) {
+        if terms.rate != self.terms.rate || !self.is_learnt() {
+            self.paced = Paced::given(terms, now);
+            self.cut = Cut { turns: self.turns, settled_at: now };
+        }
+        self.terms = terms;
+    }
+
     /// When the request with `ahead` others before it may go: now if that is not after `now`.
     ///
     /// It is exact as long as the rate stays and each goes as soon as it may.

@@ -74,6 +74,46 @@ pub struct Facts {
     pub always_validate: bool,
     /// It says that there is no such ticket.
     pub negative: bool,
+    /// Whose word `lifetime` is.
+    pub source: Source,
+}
+
+/// Whose word a freshness lifetime is: section 4.2.1. Even the upstream's is believed up to a limit
+/// only.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// The upstream's: `s-maxage`.
+    SMaxAge,
+    /// The upstream's: `max-age`.
+    MaxAge,
+    /// The upstream's: `Expires`.
+    Expires,
+    /// A tenth of what has passed since it was last modified (section 4.2.2).
+    Heuristic,
+    /// Ours: `lifetimes.open`.
+    Open,
+    /// Ours: `lifetimes.settled`.
+    Settled,
+    /// Ours: `lifetimes.not_found`.
+    NotFound,
+    /// Nobody's: it has none.
+    Nobody,
+}
+
+impl Source {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SMaxAge => "s-maxage",
+            Self::MaxAge => "max-age",
+            Self::Expires => "expires",
+            Self::Heuristic => "heuristic",
+            Self::Open => "open",
+            Self::Settled => "settled",
+            Self::NotFound => "not-found",
+            Self::Nobody => "none",
+        }
+    }
 }
 
 /// What may be done with a response once it is stale: section 4.2.4.
@@ -150,9 +190,13 @@ pub fn facts(
     let Timed { meaning, fields, journey, .. } = *answer;
     let received = journey.received;
     let explicit = explicit_lifetime(answer, said);
-    let lifetime = match meaning {
+    let (lifetime, source) = match meaning {
         Some(meaning) => ticket_lifetime(meaning, explicit, lifetimes, jitter),
-        None => explicit.or_else(|| heuristic(answer, said)).unwrap_or_default().min(lifetimes.max),
+        None => {
+            let guessed = || heuristic(answer, said).map(|guess| (guess, Source::Heuristic));
+            let found = explicit.or_else(guessed).unwrap_or((Duration::ZERO, Source::Nobody));
+            (found.0.min(lifetimes.max), found.1)
+        }
     };
     let negative = matches!(meaning, Some(Meaning::NotFound(_)));
     let dated = meaning.is_none() || explicit.is_some();
@@ -169,25 +213,28 @@ pub fn facts(
         },
         always_validate: said.no_cache == Named::Whole,
         negative,
+        source,
     }
 }
 
 /// Section 4.2.1; `s-maxage` (section 5.2.2.10) is for shared caches alone.
-fn explicit_lifetime(answer: &Timed<'_>, said: &ResponseDirectives) -> Option<Duration> {
+fn explicit_lifetime(answer: &Timed<'_>, said: &ResponseDirectives) -> Option<(Duration, Source)> {
     let Timed { fields, journey, privacy, .. } = *answer;
     let shared = said.s_maxage.filter(|_| privacy == Privacy::Shared);
-    if let Some(given) = shared.or(said.max_age) {
+    let shared = shared.map(|given| (given, Source::SMaxAge));
+    if let Some(given) = shared.or(said.max_age.map(|given| (given, Source::MaxAge))) {
         return Some(given);
     }
-    match Dated::read(fields, &EXPIRES) {
-        Dated::Absent => None,
+    let given = match Dated::read(fields, &EXPIRES) {
+        Dated::Absent => return None,
         // Section 5.3: an invalid date means the time is past.
-        Dated::Invalid => Some(Duration::ZERO),
+        Dated::Invalid => Duration::ZERO,
         Dated::At(expires) => match Dated::read(fields, &DATE) {
-            Dated::At(date) => Some(expires.since(date)),
-            Dated::Absent | Dated::Invalid => Some(expires.since(journey.received.wall)),
+            Dated::At(date) => expires.since(date),
+            Dated::Absent | Dated::Invalid => expires.since(journey.received.wall),
         },
-    }
+    };
+    Some((given, Source::Expires))
 }
 
 /// Section 4.2.2: a tenth of the time since it was last modified, where the status allows it or the
@@ -222,22 +269,22 @@ fn initial_age(fields: &HeaderMap, journey: Journey, dated: bool) -> Duration {
 
 fn ticket_lifetime(
     meaning: Meaning,
-    explicit: Option<Duration>,
+    explicit: Option<(Duration, Source)>,
     lifetimes: &Lifetimes,
     jitter: f64,
-) -> Duration {
-    let own = match meaning {
-        Meaning::Ticket(TicketState::Settled) => lifetimes.settled,
-        Meaning::Ticket(_) => lifetimes.open,
-        Meaning::NotFound(_) => {
-            return explicit.map_or_else(
-                || shortened(lifetimes.not_found, jitter),
-                |given| given.min(lifetimes.not_found),
-            );
+) -> (Duration, Source) {
+    let (own, source, most) = match meaning {
+        Meaning::Ticket(TicketState::Settled) => {
+            (lifetimes.settled, Source::Settled, lifetimes.max)
         }
-        _ => Duration::ZERO,
+        Meaning::Ticket(_) => (lifetimes.open, Source::Open, lifetimes.max),
+        Meaning::NotFound(_) => (lifetimes.not_found, Source::NotFound, lifetimes.not_found),
+        _ => (Duration::ZERO, Source::Nobody, lifetimes.max),
     };
-    explicit.map_or_else(|| shortened(own, jitter), |given| given.min(lifetimes.max))
+    match explicit {
+        Some((given, theirs)) => (given.min(most), theirs),
+        None => (shortened(own, jitter), source),
+    }
 }
 
 fn shortened(span: Duration, jitter: f64) -> Duration {

@@ -104,17 +104,20 @@ impl KeySecret {
 
     /// The key of a read: the resource, the exact target, the credential, and of `fields` those
     /// that are sent on with a ticket and may change the answer. (Of an opaque resource `Vary` tells
-    /// which these are: none are given.)
+    /// which these are: none are given.) `edition`: of the settings, so that what was asked for under
+    /// others is not found, whenever it comes.
     pub fn key(
         &self,
         credential: &Credential,
+        edition: u64,
         resource: &str,
         path: &str,
         query: Option<&str>,
         fields: &HeaderMap,
     ) -> Key {
         let mut hash = self.hash(b"response");
-        hash.field(&credential.0).field(resource.as_bytes()).field(path.as_bytes());
+        hash.field(&credential.0).field(&edition.to_le_bytes());
+        hash.field(resource.as_bytes()).field(path.as_bytes());
         // `/t/1?` is not `/t/1`: absence has a spelling of its own.
         hash.count(usize::from(query.is_some())).field(query.unwrap_or_default().as_bytes());
         for name in IN_KEY {
@@ -188,7 +191,7 @@ mod tests {
     fn key(token: &str, resource: &str, path: &str, query: Option<&str>) -> Key {
         let secret = secret(1);
         let credential = secret.credential(token.as_bytes());
-        secret.key(&credential, resource, path, query, &HeaderMap::new())
+        secret.key(&credential, 1, resource, path, query, &HeaderMap::new())
     }
 
     #[test]
@@ -208,8 +211,12 @@ mod tests {
         }
         let again = secret(2);
         let credential = again.credential(b"Bearer a");
-        let elsewhere = again.key(&credential, "ticket", "/t/1", None, &HeaderMap::new());
+        let elsewhere = again.key(&credential, 1, "ticket", "/t/1", None, &HeaderMap::new());
         assert!(base != elsewhere, "another process");
+        let secret = secret(1);
+        let credential = secret.credential(b"Bearer a");
+        let later = secret.key(&credential, 2, "ticket", "/t/1", None, &HeaderMap::new());
+        assert!(base != later, "another edition");
     }
 
     #[test]
@@ -266,7 +273,7 @@ mod tests {
             for (name, value) in lines {
                 fields.append(*name, HeaderValue::from_static(value));
             }
-            secret.key(&credential, "ticket", "/t/1", None, &fields)
+            secret.key(&credential, 1, "ticket", "/t/1", None, &fields)
         };
         let plain = with(&[]);
         assert!(plain == with(&[("user-agent", "curl"), ("cookie", "a=b")]));

@@ -50,6 +50,26 @@ impl Lanes {
         self.known.entry(credential).or_insert_with(|| Lane::new(Budget::new(terms, now)))
     }
 
+    /// How many credentials are paced, and the slowest of their rates in requests a second.
+    pub fn paced(&self) -> (usize, Option<f64>) {
+        let rates = self.known.values().filter_map(|lane| lane.budget.rate());
+        rates.fold((0, None), |(count, slowest), rate| {
+            (count + 1, Some(slowest.map_or(rate, |slowest: f64| slowest.min(rate))))
+        })
+    }
+
+    /// Goes by other terms from now on.
+    pub fn go_by(&mut self, terms: Terms, now: Timestamp) {
+        self.terms = terms;
+        let all: Vec<_> = self.known.keys().copied().collect();
+        for credential in all {
+            if let Some(lane) = self.known.get_mut(&credential) {
+                lane.budget.go_by(terms, now);
+            }
+            self.reseat(credential, now);
+        }
+    }
+
     /// Puts a credential where it belongs now.
     pub fn reseat(&mut self, credential: Tag, now: Timestamp) {
         if let Some(lane) = self.known.get_mut(&credential) {

@@ -141,6 +141,7 @@ fn two_thirds(span: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::freshness::Source;
     use crate::policy::freshness::Staleness;
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -236,6 +237,7 @@ mod tests {
             stale: Staleness::Forbidden,
             always_validate: false,
             negative,
+            source: Source::Open,
         }
     }
 

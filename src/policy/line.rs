@@ -260,6 +260,23 @@ impl Line {
         self.lanes.get(credential)?.budget.rate()
     }
 
+    /// How many credentials are paced, and the slowest of their rates in requests a second.
+    pub fn paced(&self) -> (usize, Option<f64>) {
+        self.lanes.paced()
+    }
+
+    /// Goes by other terms from now on. What was learnt of each credential stays, unless theirs
+    /// have changed.
+    pub fn go_by(&mut self, terms: Terms, now: Timestamp) {
+        if terms.total_rate != self.terms.total_rate || terms.budget.burst != self.terms.budget.burst {
+            self.total = terms.total_rate.map(|rate| Bucket::new(rate, terms.budget.burst, now));
+        }
+        if terms.budget != self.terms.budget {
+            self.lanes.go_by(terms.budget, now);
+        }
+        self.terms = terms;
+    }
+
     /// How long the holder of a ticket will wait as one of `class`; `None` if it does not wait.
     /// Where the budget of all together is short, or places are, others count as if nothing else
     /// held them up.

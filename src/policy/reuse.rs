@@ -195,6 +195,7 @@ impl Sight<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::freshness::Source;
     use http::HeaderMap;
     use http::HeaderValue;
     use http::header::CACHE_CONTROL;
@@ -219,6 +220,7 @@ mod tests {
         stale: WINDOWS,
         always_validate: false,
         negative: false,
+        source: Source::Open,
     };
     const UNPROVED: [Authority; 3] = [Authority::Grace, Authority::Ended, Authority::Unproved];
 

@@ -9,6 +9,8 @@ use std::time::Duration;
 /// The rules in force. Plain data, shared behind an `Arc`, replaced whole.
 #[derive(Clone, Debug)]
 pub struct Rules {
+    /// Of the settings that keys depend on: another one for each time they change.
+    pub edition: u64,
     /// What is answered from the store.
     pub resources: Vec<Resource>,
     /// How long answers stay fresh.

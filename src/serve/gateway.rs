@@ -7,6 +7,7 @@ use crate::cache::entered::Entered;
 use crate::cache::exchange::Asking;
 use crate::cache::exchange::Step;
 use crate::cache::passage::Passage;
+use crate::cache::regime::Regime;
 use crate::cache::state::Cache;
 use crate::fields::cache_status;
 use crate::fields::cache_status::CacheStatus;
@@ -17,7 +18,6 @@ use crate::observe::access::Line;
 use crate::observe::access::Outcome;
 use crate::observe::accounts::Entry;
 use crate::policy::portion;
-use crate::policy::rules::Rules;
 use crate::serve::batch::Batch;
 use crate::serve::batch_body;
 use crate::serve::message;
@@ -31,6 +31,7 @@ use crate::serve::reply;
 use crate::serve::reply::ReplyBody;
 use crate::serve::tickets;
 use crate::serve::tickets::Tickets;
+use arc_swap::ArcSwap;
 use http::HeaderMap;
 use http::Method;
 use http::Request;
@@ -53,8 +54,8 @@ use tokio::time::timeout;
 /// The gateway, as its connections see it.
 #[derive(Clone)]
 pub struct Gateway {
-    /// What holds for every exchange that begins now.
-    pub rules: Arc<Rules>,
+    /// What holds for every exchange that begins now; a reload puts another in its place.
+    pub regime: Arc<ArcSwap<Regime>>,
     /// What answers.
     pub cache: Arc<Cache>,
     /// How long the body of a read may take to turn out empty.
@@ -89,9 +90,9 @@ impl Gateway {
         self.cache.accounts.came();
         let (mut head, body) = request.into_parts();
         hop_by_hop::drop_named(&mut head.headers);
-        let (rules, method) = (Arc::clone(&self.rules), head.method.clone());
-        let told = Told { rules, method, began, queued: Duration::ZERO };
-        match message::read(&self.rules, &head) {
+        let (regime, method) = (self.regime.load_full(), head.method.clone());
+        let told = Told { regime, method, began, queued: Duration::ZERO };
+        match message::read(&told.regime.clone().rules, &head) {
             Err(refusal) => Handling::Now(Some(self.refuse(&told, refusal))),
             Ok(Asked::Live) => Handling::Now(Some(self.alive(&told))),
             Ok(Asked::Passage(why)) => self.pass(told, why, head, body),
@@ -105,14 +106,12 @@ impl Gateway {
     fn read(&self, told: Told, read: &Read<'_>, head: &Parts, now: Timestamp) -> Handling {
         let root = PathAndQuery::from_static("/");
         let target = head.uri.path_and_query().unwrap_or(&root);
-        let (rules, fields) = (&told.rules, &head.headers);
+        let (regime, fields) = (&told.regime, &head.headers);
         let is_head = head.method == Method::HEAD;
-        let inquiry = tickets::inquire(read, target, fields, is_head, rules, &self.cache);
+        let inquiry = tickets::inquire(read, target, fields, is_head, &regime.rules, &self.cache);
         let route = &read.resource.name;
-        match self
-            .cache
-            .answer(&Asking { rules, inquiry: &inquiry, target, fields, of_a_job: false }, now)
-        {
+        let asking = Asking { regime, inquiry: &inquiry, target, fields, of_a_job: false };
+        match self.cache.answer(&asking, now) {
             Step::Now(mut answer) => {
                 if portion::concerns(fields) {
                     answer = answer.portioned(&head.method, fields);
@@ -150,7 +149,7 @@ impl Gateway {
         Handling::Later(Box::pin(async move {
             let empty = timeout(gateway.body_patience, is_empty(&mut body)).await;
             entered.handed_on();
-            match message::read(&told.rules.clone(), &head) {
+            match message::read(&told.regime.clone().rules, &head) {
                 Ok(Asked::Read(read)) if empty == Ok(true) => {
                     let now = gateway.cache.clock.now();
                     let Ok(reply) = gateway.read(told, &read, &head, now).await;
@@ -169,8 +168,8 @@ impl Gateway {
                 entered.handed_on();
                 return gateway.refuse(&told, Refusal::BatchFull);
             };
-            let rules = Arc::clone(&told.rules);
-            let most = rules.batch.as_ref().map_or(0, |batch| batch.max_ids);
+            let regime = Arc::clone(&told.regime);
+            let most = regime.rules.batch.as_ref().map_or(0, |batch| batch.max_ids);
             let Some(taken) = gateway.cache.room.take(batch_body::memory(&body, most)) else {
                 entered.handed_on();
                 return gateway.refuse(&told, Refusal::BatchFull);
@@ -178,7 +177,7 @@ impl Gateway {
             let read = batch_body::ids(body, most, gateway.body_patience).await;
             let (query, cache) = (head.uri.query(), Arc::clone(&gateway.cache));
             let call = read.and_then(|ids| {
-                let tickets = Tickets::new(rules, cache, query, &head.headers);
+                let tickets = Tickets::new(regime, cache, query, &head.headers);
                 Ok(Batch::new(tickets.ok_or(Refusal::NoSuchPage)?, ids, permit, taken))
             });
             match call {
@@ -206,8 +205,8 @@ impl Gateway {
         let authorization = head.headers.get(AUTHORIZATION);
         let credential =
             authorization.map(|value| self.cache.keys.credential(value.as_bytes()).tag());
-        let (rules, entered) = (Arc::clone(&told.rules), Entered::open(&self.cache));
-        let passage = Passage { rules, reason, detail, credential, entered };
+        let (regime, entered) = (Arc::clone(&told.regime), Entered::open(&self.cache));
+        let passage = Passage { regime, reason, detail, credential, entered };
         let gateway = self.clone();
         Handling::Later(Box::pin(async move {
             let ending = gateway.cache.pass(passage, head, body).await;
@@ -258,8 +257,9 @@ impl Gateway {
 
     /// Writes the access line, if there is to be one.
     fn note(&self, told: &Told, route: &str, reply: &Response<ReplyBody>, result: Outcome) {
-        if access::wanted(told.rules.access, &result) {
-            let took = self.cache.clock.now().since(told.began);
+        let took = self.cache.clock.now().since(told.began);
+        self.cache.metrics.note(&result, took);
+        if access::wanted(told.regime.rules.access, &result) {
             let (method, status, queued) = (&told.method, reply.status(), told.queued);
             access::write(&Line { method, route, status, result, took, queued });
         }
@@ -300,7 +300,7 @@ async fn is_empty(body: &mut Incoming) -> bool {
 
 /// What is said about an exchange once it is over.
 struct Told {
-    rules: Arc<Rules>,
+    regime: Arc<Regime>,
     method: Method,
     began: Timestamp,
     /// How long it stood in line for a turn upstream.

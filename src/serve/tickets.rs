@@ -5,6 +5,7 @@ use crate::api::route::Resource;
 use crate::base::room::Room;
 use crate::cache::exchange::Asking;
 use crate::cache::exchange::Step;
+use crate::cache::regime::Regime;
 use crate::cache::state::Cache;
 use crate::fields::cache_control::RequestDirectives;
 use crate::observe::accounts::Entry;
@@ -37,7 +38,8 @@ pub fn inquire<'a>(
     let credential = credential.unwrap_or_else(|| keys.nobody());
     let heeded = rules.client_directives.then(|| RequestDirectives::read(fields));
     let key = |of_key: &HeaderMap| {
-        keys.key(&credential, &resource.name, target.path(), target.query(), of_key)
+        let (path, query) = (target.path(), target.query());
+        keys.key(&credential, rules.edition, &resource.name, path, query, of_key)
     };
     Inquiry {
         resource,
@@ -55,7 +57,7 @@ pub fn inquire<'a>(
 
 /// The tickets that one batch call asks for, one after the other.
 pub struct Tickets {
-    rules: Arc<Rules>,
+    regime: Arc<Regime>,
     cache: Arc<Cache>,
     /// Where they stand, up to the id and after it.
     before: String,
@@ -72,29 +74,30 @@ impl Tickets {
     /// The tickets of a call with these fields. `query`: the call's own, which goes on with each.
     /// `None` if the settings name no tickets.
     pub fn new(
-        rules: Arc<Rules>,
+        regime: Arc<Regime>,
         cache: Arc<Cache>,
         query: Option<&str>,
         fields: &HeaderMap,
     ) -> Option<Self> {
         let is_ticket = |resource: &Resource| resource.kind == Kind::Ticket;
-        let index = rules.resources.iter().position(is_ticket)?;
-        let (before, after) = rules.resources.get(index)?.templates.first()?.around_id();
+        let index = regime.rules.resources.iter().position(is_ticket)?;
+        let (before, after) = regime.rules.resources.get(index)?.templates.first()?.around_id();
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
         let (before, after) = (before.to_owned(), format!("{after}{query}"));
         let fields = of_reads(fields);
-        Some(Self { rules, cache, before, after, fields, resource: index })
+        Some(Self { regime, cache, before, after, fields, resource: index })
     }
 
     /// Asks for one. `None` if that cannot be asked.
     pub fn ask(&self, id: &str) -> Option<Step> {
         let target = format!("{}{id}{}", self.before, self.after);
         let target = PathAndQuery::try_from(target).ok()?;
-        let resource = self.rules.resources.get(self.resource)?;
+        let rules = &self.regime.rules;
+        let resource = rules.resources.get(self.resource)?;
         let read = Read { resource, id, authorization: self.fields.get(AUTHORIZATION) };
-        let inquiry = inquire(&read, &target, &self.fields, false, &self.rules, &self.cache);
+        let inquiry = inquire(&read, &target, &self.fields, false, rules, &self.cache);
         let asking = Asking {
-            rules: &self.rules,
+            regime: &self.regime,
             inquiry: &inquiry,
             target: &target,
             fields: &self.fields,
@@ -114,7 +117,7 @@ impl Tickets {
 
     /// The longest body that is put on a line, in bytes, and what there is room for.
     pub fn room_of_a_line(&self) -> (usize, Arc<Room>) {
-        let longest = self.rules.max_stored_body.saturating_mul(LONGEST_LINE);
+        let longest = self.regime.rules.max_stored_body.saturating_mul(LONGEST_LINE);
         (longest, Arc::clone(&self.cache.room))
     }
 }

@@ -75,6 +75,13 @@ impl Leases {
         table.put(credential, lease);
     }
 
+    /// Nobody is believed in any more: what was begun at `turn` or before proves nothing.
+    pub fn end_all(&self, turn: Turn) {
+        let mut table = self.write();
+        table.leases.clear();
+        table.unknown = Lease::default().ended(turn);
+    }
+
     /// Claims the probe of `credential` in the background: whether the caller is the one to send
     /// it, because it is due and nobody else was told to.
     pub fn claim_probe(&self, credential: Tag, terms: Terms, now: Timestamp) -> bool {

@@ -5,6 +5,7 @@
 //! forgotten, and if there are too many all the same, one mark over everything replaces them.
 
 use crate::base::time::Timestamp;
+use crate::observe::counts::Counts;
 use crate::policy::key::Tag;
 use crate::policy::order::Turn;
 use std::collections::HashMap;
@@ -27,6 +28,18 @@ pub enum Scope {
     Ticket(Tag),
     /// One credential's responses for one of them: credential, ticket.
     OwnTicket(Tag, Tag),
+}
+
+impl Scope {
+    /// The word for its kind.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Everything => "everything",
+            Self::Credential(_) => "credential",
+            Self::Ticket(_) => "ticket",
+            Self::OwnTicket(..) => "own-ticket",
+        }
+    }
 }
 
 /// What the outcome of a write leaves open.
@@ -54,8 +67,8 @@ pub struct Marks {
     /// finds out without the table.
     newest: AtomicU64,
     turns: AtomicU64,
-    /// A mark older than this covers nothing that is still stored or under way.
-    horizon: Duration,
+    /// How many were set of each kind of scope.
+    set: Counts<&'static str>,
 }
 
 #[derive(Clone, Copy)]
@@ -67,6 +80,8 @@ struct Mark {
 
 struct Table {
     marks: HashMap<Scope, Mark>,
+    /// A mark older than this covers nothing that is still stored or under way.
+    horizon: Duration,
     /// The size at which the table is next looked through for marks to forget.
     prune_at: usize,
 }
@@ -75,11 +90,23 @@ impl Marks {
     /// No marks. `horizon`: how long a response may be stored plus how long a forward may take.
     pub fn new(horizon: Duration) -> Self {
         Self {
-            table: RwLock::new(Table { marks: HashMap::new(), prune_at: PRUNE_AT_LEAST }),
+            table: RwLock::new(Table { marks: HashMap::new(), horizon, prune_at: PRUNE_AT_LEAST }),
             newest: AtomicU64::new(0),
             turns: AtomicU64::new(0),
-            horizon,
+            set: Counts::default(),
         }
+    }
+
+    /// From now on responses may be stored for longer. What is stored already may be as old as
+    /// before, so marks are never kept for less.
+    pub fn reach(&self, horizon: Duration) {
+        let mut table = self.write();
+        table.horizon = table.horizon.max(horizon);
+    }
+
+    /// How many are kept, and how many were ever set of each kind of scope.
+    pub fn counts(&self) -> (usize, Vec<(&'static str, u64)>) {
+        (self.read().marks.len(), self.set.all())
     }
 
     /// The turn of a forward that is sent now.
@@ -134,13 +161,14 @@ impl Marks {
         let mark = Mark { turn, set_at: now, unsettled_until };
         let mut table = self.write();
         for scope in scopes {
+            self.set.add(scope.as_str());
             table
                 .marks
                 .entry(*scope)
                 .and_modify(|older| *older = older.joined(mark))
                 .or_insert(mark);
         }
-        table.bound(self.horizon, now);
+        table.bound(now);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Table> {
@@ -166,10 +194,11 @@ impl Mark {
 impl Table {
     /// Forgets what covers nothing any more. The threshold doubles with what is left, so that the
     /// table is looked through once for as many marks as it holds, not once for every mark.
-    fn bound(&mut self, horizon: Duration, now: Timestamp) {
+    fn bound(&mut self, now: Timestamp) {
         if self.marks.len() < self.prune_at {
             return;
         }
+        let horizon = self.horizon;
         self.marks.retain(|_, mark| now.since(mark.set_at) < horizon || now < mark.unsettled_until);
         if self.marks.len() > AT_MOST / 2 {
             let all = self.marks.values().copied().reduce(Mark::joined);

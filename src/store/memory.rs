@@ -12,19 +12,44 @@ use crate::store::marks::Scope;
 use crate::store::response::StoredResponse;
 use crate::store::shelf::Shelf;
 use http::HeaderName;
+use moka::notification::RemovalCause;
 use moka::ops::compute::CompResult;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
 use std::hash::BuildHasher;
 use std::hash::Hasher;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Stored responses within a budget of bytes, and the marks over them.
 pub struct Store {
     shelves: Cache<Key, Shelf, KeyHashing>,
     marks: Marks,
+    /// How many keys were given up for want of room.
+    evicted: Arc<AtomicU64>,
 }
+
+/// How old what is stored is: how many responses have been there for up to so long, and no less than
+/// the one before.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Ages {
+    /// How many there are in each span of [`AGE_BOUNDS`], and of what is older.
+    pub spans: [u64; AGE_BOUNDS.len() + 1],
+}
+
+/// Up to how long each of [`Ages`]' spans reaches.
+pub const AGE_BOUNDS: [Duration; 4] = [
+    Duration::from_secs(15),
+    Duration::from_secs(60),
+    Duration::from_secs(600),
+    Duration::from_secs(3_600),
+];
+
+/// How many stored responses are looked at to tell how old they are: to look at all of them would
+/// take long where there are many.
+const LOOKED_AT: usize = 10_000;
 
 /// What is found under a key.
 pub struct Found {
@@ -42,13 +67,26 @@ impl Store {
     /// `memory`: the budget in bytes, overheads included. `retention`: the longest that a response
     /// is of use. `longest_forward`: how long after being asked for an answer may still come.
     pub fn new(memory: u64, retention: Duration, longest_forward: Duration) -> Self {
+        let evicted = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&evicted);
         let shelves = Cache::builder()
             .max_capacity(memory)
             .weigher(|_, shelf: &Shelf| weight(shelf))
             .time_to_live(retention.clamp(Duration::from_secs(1), LONGEST_RETENTION))
+            .eviction_listener(move |_, _, cause| {
+                if cause == RemovalCause::Size {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            })
             .build_with_hasher(KeyHashing);
         let horizon = retention.saturating_add(longest_forward);
-        Self { shelves, marks: Marks::new(horizon) }
+        Self { shelves, marks: Marks::new(horizon), evicted }
+    }
+
+    /// Responses may be of use for longer from now on: marks are kept for them. (That much memory is
+    /// not: what is stored is given up when it was of no use by the settings of the start.)
+    pub fn reach(&self, retention: Duration, longest_forward: Duration) {
+        self.marks.reach(retention.saturating_add(longest_forward));
     }
 
     /// What is stored under `key` for a request that `matches`, and whether a mark covers it.
@@ -138,6 +176,12 @@ impl Store {
         self.marks.set(scopes, aftermath, now);
     }
 
+    /// Forbids the reuse of everything asked for before now, and gives its memory back.
+    pub fn clear(&self, now: Timestamp) {
+        self.marks.set(&[Scope::Everything], Aftermath::Settled, now);
+        self.shelves.invalidate_all();
+    }
+
     /// Forbids the reuse of what `scope` covers and was asked for before the forward of `turn`.
     pub fn invalidate_before(&self, turn: Turn, scope: Scope, now: Timestamp) {
         self.marks.set_before(turn, scope, now);
@@ -147,6 +191,30 @@ impl Store {
     /// memory of what has expired. Called from a ticker.
     pub fn tidy(&self) {
         self.shelves.run_pending_tasks();
+    }
+
+    /// How many keys were given up for want of room.
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    /// How many marks are kept, and how many were ever set of each kind of scope.
+    pub fn marks(&self) -> (usize, Vec<(&'static str, u64)>) {
+        self.marks.counts()
+    }
+
+    /// How old what is stored is, of the first ten thousand that come to hand.
+    pub fn ages(&self, now: Timestamp) -> Ages {
+        let mut ages = Ages::default();
+        for (_, shelf) in self.shelves.iter().take(LOOKED_AT) {
+            let Some(stored) = shelf.all().first() else { continue };
+            let age = now.since(stored.facts.received_at);
+            let place = AGE_BOUNDS.iter().position(|bound| age <= *bound);
+            if let Some(span) = ages.spans.get_mut(place.unwrap_or(AGE_BOUNDS.len())) {
+                *span += 1;
+            }
+        }
+        ages
     }
 
     /// Under how many keys something is stored, and the bytes it is accounted for with.
@@ -201,6 +269,7 @@ mod tests {
     use crate::base::room::Room;
     use crate::base::secret::Secret;
     use crate::policy::freshness::Facts;
+    use crate::policy::freshness::Source;
     use crate::policy::freshness::Staleness;
     use crate::policy::key::KeySecret;
     use crate::store::response::Label;
@@ -214,7 +283,7 @@ mod tests {
     fn what_stands_under_anothers_key_is_not_found() {
         let secret = KeySecret::new(Secret::new([1; 32]));
         let (ann, ben) = (secret.credential(b"ann"), secret.credential(b"ben"));
-        let key = |who| secret.key(who, "ticket", "/t/1", None, &HeaderMap::new());
+        let key = |who| secret.key(who, 1, "ticket", "/t/1", None, &HeaderMap::new());
         let facts = Facts {
             asked_at: NOW,
             received_at: NOW,
@@ -224,6 +293,7 @@ mod tests {
             stale: Staleness::Forbidden,
             always_validate: false,
             negative: false,
+            source: Source::Open,
         };
         let label = Label {
             key: key(&ann),

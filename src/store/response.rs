@@ -151,6 +151,7 @@ mod tests {
     use super::*;
     use crate::base::secret::Secret;
     use crate::base::time::Timestamp;
+    use crate::policy::freshness::Source;
     use crate::policy::freshness::Staleness;
     use crate::policy::key::KeySecret;
     use proptest::prelude::*;
@@ -160,7 +161,7 @@ mod tests {
         let secret = KeySecret::new(Secret::new([1; 32]));
         let credential = secret.credential(b"t");
         Label {
-            key: secret.key(&credential, "ticket", "/t/1", None, &HeaderMap::new()),
+            key: secret.key(&credential, 1, "ticket", "/t/1", None, &HeaderMap::new()),
             asked: Turn::new(1),
             facts: Facts {
                 asked_at: Timestamp::from_secs(1),
@@ -171,6 +172,7 @@ mod tests {
                 stale: Staleness::Forbidden,
                 always_validate: false,
                 negative: false,
+                source: Source::Open,
             },
             status: StatusCode::OK,
             own_tag: false,

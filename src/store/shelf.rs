@@ -81,6 +81,7 @@ mod tests {
     use crate::base::secret::Secret;
     use crate::base::time::Timestamp;
     use crate::policy::freshness::Facts;
+    use crate::policy::freshness::Source;
     use crate::policy::freshness::Staleness;
     use crate::policy::key::KeySecret;
     use crate::store::response::Label;
@@ -113,9 +114,10 @@ mod tests {
             stale: Staleness::Forbidden,
             always_validate: false,
             negative: false,
+            source: Source::Open,
         };
         let label = Label {
-            key: secret.key(&secret.nobody(), "a", "/a/1", None, &HeaderMap::new()),
+            key: secret.key(&secret.nobody(), 1, "a", "/a/1", None, &HeaderMap::new()),
             asked: Turn::new(turn),
             facts,
             status: StatusCode::OK,

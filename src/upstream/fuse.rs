@@ -6,6 +6,7 @@ use crate::policy::breaker::Change;
 use crate::policy::breaker::Health;
 use crate::policy::breaker::Leave;
 use crate::policy::breaker::Pass;
+use crate::policy::breaker::Position;
 use crate::policy::breaker::Terms;
 use crate::policy::key::Tag;
 use crate::policy::retry::Allowance;
@@ -56,6 +57,11 @@ impl Fuse {
     /// Whether leave would be refused.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.breaker().is_open(now).is_some()
+    }
+
+    /// What the breaker does at `now`.
+    pub fn position(&self, now: Timestamp) -> Position {
+        self.breaker().position(now)
     }
 
     /// Returns when the breaker opens. It is to be asked for before it is known not to be open.

@@ -4,6 +4,7 @@ pub mod failure;
 pub mod body;
 pub mod request;
 pub mod sender;
+pub mod destination;
 pub mod heads;
 pub mod wire;
 pub mod client;

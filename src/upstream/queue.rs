@@ -129,6 +129,21 @@ impl Queue {
         self.shared.lock().line.rate(credential)
     }
 
+    /// How many credentials are paced, and the slowest of their rates in requests a second.
+    pub fn paced(&self) -> (usize, Option<f64>) {
+        self.shared.lock().line.paced()
+    }
+
+    /// Goes by other terms from now on; who may go by them does.
+    pub fn go_by(&self, terms: Terms) {
+        let now = self.shared.clock.now();
+        let mut state = self.shared.lock();
+        state.line.go_by(terms, now);
+        let uncalled = self.shared.call(&mut state, now);
+        self.shared.attend(&mut state);
+        drop((state, uncalled));
+    }
+
     /// How many wait, and how many are under way.
     pub fn load(&self) -> (usize, usize) {
         let state = self.shared.lock();

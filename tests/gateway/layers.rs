@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["observe"],
     &["store", "upstream"],
     &["cache"],
-    &["serve", "settings"],
+    &["serve", "admin", "settings"],
     &["app"],
 ];
 
