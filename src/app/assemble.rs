@@ -33,6 +33,7 @@ use crate::store::memory::Store;
 use crate::upstream::client::ConnectionLimits;
 use crate::upstream::client::PooledClient;
 use crate::upstream::destination::Destination;
+use crate::upstream::egress::Proxy;
 use crate::upstream::queue::Queue;
 use crate::upstream::request::Base;
 use crate::upstream::sender::Sender;
@@ -40,6 +41,7 @@ use crate::upstream::tls;
 use crate::upstream::tls::Roots;
 use crate::upstream::tls::TlsError;
 use arc_swap::ArcSwap;
+use http::uri::Authority;
 use http::uri::Scheme;
 use std::fmt;
 use std::sync::Arc;
@@ -92,8 +94,9 @@ impl World {
             }
         };
         info!(roots = roots.source.as_str(), "trusting certificates");
-        let connector =
-            tls::connector(&roots, upstream.connect_timeout).map_err(AssemblyError::Tls)?;
+        let proxy = proxy(upstream);
+        let connector = tls::connector(&roots, proxy.as_ref(), upstream.connect_timeout);
+        let connector = connector.map_err(AssemblyError::Tls)?;
         let client = PooledClient::new(connector, connection_limits(settings));
         let secret = draw::fresh_secret().map_err(AssemblyError::NoRandomness)?;
         Ok(Self {
@@ -103,6 +106,18 @@ impl World {
             keys: KeySecret::new(secret),
         })
     }
+}
+
+/// Through whom the upstream is reached, which the log is told: not the password, if there is one.
+fn proxy(upstream: &model::Upstream) -> Option<Proxy> {
+    let proxy = upstream.proxy.as_ref().filter(|_| upstream.url.scheme == model::Scheme::Https);
+    let Some(model::Proxy { uri, authorization, variable }) = proxy else {
+        info!("reaching the upstream without a proxy");
+        return None;
+    };
+    let proxy = uri.authority().map(Authority::as_str);
+    info!(proxy, variable, "reaching the upstream through a proxy");
+    Some(Proxy { uri: uri.clone(), authorization: authorization.clone() })
 }
 
 /// How connections to the upstream are made and kept.

@@ -7,6 +7,8 @@ use crate::settings::later;
 use crate::settings::later::Effect;
 use crate::settings::mistakes::Mistakes;
 use crate::settings::model::Settings;
+use crate::settings::proxy;
+use crate::settings::proxy::Variables;
 use crate::settings::sections;
 use crate::settings::sources;
 use crate::settings::sources::Sources;
@@ -63,8 +65,11 @@ pub fn load(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Loaded, Mistakes> {
     let mut mistakes = Mistakes::default();
+    let environment = environment.into_iter().collect::<Vec<_>>();
+    let variables = Variables::among(&environment);
     let tree = sources::merged(sources, environment, &mut mistakes);
-    let settings = sections::settings(&tree, &mut mistakes);
+    let mut settings = sections::settings(&tree, &mut mistakes);
+    settings.upstream.proxy = proxy::towards(&settings.upstream.url, &variables, &mut mistakes);
     contradictions::judge(&settings, &tree, &mut mistakes);
     if mistakes.is_empty() { Ok(Loaded { settings, tree }) } else { Err(mistakes.sorted()) }
 }

@@ -18,4 +18,5 @@ pub mod resources;
 pub mod sections;
 pub mod literal;
 pub mod contradictions;
+pub mod proxy;
 pub mod load;

@@ -5,6 +5,8 @@
 //!
 
 use crate::api::route::Resource;
+use http::HeaderValue;
+use http::Uri;
 use http::uri::Authority;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -85,7 +87,9 @@ pub struct Upstream {
     pub url: UpstreamUrl,
     /// Roots trusted beside the system's, PEM.
     pub ca_file: Option<PathBuf>,
-    /// Name, TCP and TLS together; never zero.
+    /// Through whom it is reached: not a key, but what the environment says for this URL.
+    pub proxy: Option<Proxy>,
+    /// Name, TCP, a proxy's tunnel and TLS together; never zero.
     pub connect_timeout: Duration,
     /// Resources: to the first byte of the answer; never zero.
     pub answer_timeout: Duration,
@@ -121,6 +125,17 @@ pub enum Scheme {
     Http,
     /// TLS, always verified.
     Https,
+}
+
+/// The proxy for an `https` upstream.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Proxy {
+    /// `http://HOST:PORT/`; never user information.
+    pub uri: Uri,
+    /// What it is told in `Proxy-Authorization`: marked sensitive, so that nothing prints it.
+    pub authorization: Option<HeaderValue>,
+    /// The variable that names it.
+    pub variable: &'static str,
 }
 
 /// `[cache]`

@@ -113,6 +113,7 @@ fn upstream(section: &mut Section<'_>) -> Upstream {
     Upstream {
         url: upstream_url(section),
         ca_file: section.read("ca_file", values::readable_file).flatten(),
+        proxy: None, // `proxy::towards` finds it
         connect_timeout: section.timeout("connect_timeout"),
         answer_timeout: section.timeout("answer_timeout"),
         body_timeout: section.timeout("body_timeout"),

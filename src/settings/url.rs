@@ -71,7 +71,7 @@ pub(crate) fn upstream_url(text: &str) -> Result<UpstreamUrl, UrlFault> {
 }
 
 /// `http`'s own parser takes `host:` and `host:99999` without complaint.
-fn parse_authority(text: &str) -> Result<Authority, UrlFault> {
+pub(crate) fn parse_authority(text: &str) -> Result<Authority, UrlFault> {
     let port_at = text.rfind(':').filter(|at| !text.get(*at..).unwrap_or_default().contains(']'));
     let (host, port) = text.split_at(port_at.unwrap_or(text.len()));
     if !is_host(host) {

@@ -44,7 +44,7 @@ pub struct PooledClient<C> {
 /// How connections are made and kept.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
-    /// `upstream.connect_timeout`: name, TCP and TLS together.
+    /// `upstream.connect_timeout`: name, TCP, a proxy's tunnel and TLS together.
     pub connect_timeout: Duration,
     /// `upstream.idle_timeout`.
     pub idle_timeout: Duration,

@@ -8,6 +8,7 @@ pub mod destination;
 pub mod heads;
 pub mod wire;
 pub mod client;
+pub mod egress;
 pub mod tls;
 pub mod queue;
 pub mod fuse;

@@ -1,5 +1,7 @@
-//! TCP and TLS to the upstream. Verification is always on; there is no switch.
+//! TCP and TLS to the upstream, through a proxy or not. Verification is always on; there is no switch.
 
+use crate::upstream::egress::Egress;
+use crate::upstream::egress::Proxy;
 use hyper_rustls::HttpsConnector;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -99,17 +101,18 @@ impl Roots {
     }
 }
 
-/// Makes connections to an `http` or `https` upstream.
+/// Makes connections to an `http` or `https` upstream; to the latter through `proxy`, if there is one.
 pub fn connector(
     roots: &Roots,
+    proxy: Option<&Proxy>,
     connect_timeout: Duration,
-) -> Result<HttpsConnector<HttpConnector>, TlsError> {
+) -> Result<HttpsConnector<Egress<HttpConnector>>, TlsError> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect_timeout));
     tcp.set_keepalive(Some(KEEPALIVE));
-    over(roots, tcp)
+    over(roots, Egress::new(tcp, proxy))
 }
 
 /// The same over connections that `transport` makes.
