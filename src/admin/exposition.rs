@@ -105,7 +105,11 @@ impl Snapshot {
             ("left", left),
         ];
         let outcomes = outcomes.map(|(word, count)| ([("outcome", word)], count));
-        sheet.counters("request_outcomes", "What has come of requests, each counted once", outcomes)?;
+        sheet.counters(
+            "request_outcomes",
+            "What has come of requests, each counted once",
+            outcomes,
+        )?;
         let saved = self.totals.saved();
         let help = "Requests the upstream was spared: answered without one of their own";
         sheet.counter("upstream_calls_saved", help, saved)?;
@@ -122,12 +126,13 @@ impl Snapshot {
         let replies = replies.map(|(word, counted)| ([("from", word)], counted));
         sheet.durations("reply", "From a request's head to that of its reply", replies)?;
         let lookup = "From a read's head to what is to be done about it";
-        sheet.durations("lookup", lookup, [(NOTHING, self.lookup)])?;
+        sheet.duration("lookup", lookup, &self.lookup)?;
         let queued = "How long forwards stood in line for a turn upstream";
-        sheet.durations("queue_wait", queued, [(NOTHING, self.queued)])?;
+        sheet.duration("queue_wait", queued, &self.queued)?;
         let forwards = [("read", self.forward), ("passage", self.passage)];
         let forwards = forwards.map(|(word, counted)| ([("kind", word)], counted));
-        let help = "From a turn to a read's whole answer, and from sending to the head of other answers";
+        let help =
+            "From a turn to a read's whole answer, and from sending to the head of other answers";
         sheet.durations("forward", help, forwards)
     }
 
@@ -140,14 +145,21 @@ impl Snapshot {
         let answers = self.answers.iter().map(|(word, count)| ([("status", *word)], *count));
         sheet.counters("upstream_answers", "Answers of the upstream, by their status", answers)?;
         let failures = self.failures.iter().map(|(word, count)| ([("reason", *word)], *count));
-        sheet.counters("upstream_failures", "Requests to the upstream without an answer", failures)?;
+        sheet.counters(
+            "upstream_failures",
+            "Requests to the upstream without an answer",
+            failures,
+        )?;
         let probes = self.probes.iter().map(|(word, count)| ([("outcome", *word)], *count));
         sheet.counters("lease_probes", "Probes of whether a credential is still good", probes)?;
         let changes = self.breaker.iter().map(|(word, count)| ([("to", *word)], *count));
-        sheet.counters("breaker_changes", "How often the breaker has opened and closed", changes)?;
-        let states = Position::WORDS.map(|word| {
-            ([("state", word)], u32::from(word == self.position.as_str()))
-        });
+        sheet.counters(
+            "breaker_changes",
+            "How often the breaker has opened and closed",
+            changes,
+        )?;
+        let states = Position::WORDS
+            .map(|word| ([("state", word)], u32::from(word == self.position.as_str())));
         sheet.gauges("breaker_state", "1 for what the breaker does now", states)?;
         let (waiting, under_way) = self.load;
         sheet.gauge("queue_waiting", "Forwards that stand in line", number(waiting))?;
@@ -187,7 +199,11 @@ impl Snapshot {
         let good = last.as_ref().is_none_or(|(_, applied, _)| *applied);
         let help = "Whether the settings, when last read, were put in force";
         sheet.gauge("last_reload_successful", help, u32::from(good))?;
-        sheet.counter("log_lines_dropped", "Log lines that nobody has read in time", self.dropped)?;
+        sheet.counter(
+            "log_lines_dropped",
+            "Log lines that nobody has read in time",
+            self.dropped,
+        )?;
         sheet.gauge("ready", "Whether it is to be sent requests", u32::from(self.ready))?;
         sheet.gauge("uptime_seconds", "For how long it has run", self.uptime)?;
         let build = [("version", env!("CARGO_PKG_VERSION"))];
@@ -235,8 +251,6 @@ impl Collector for Process {
         })
     }
 }
-
-const NOTHING: [(&str, &str); 0] = [];
 
 fn labels(exchange: &Exchange) -> [(&'static str, &'static str); 5] {
     let truth = |truth| if truth { "true" } else { "false" };

@@ -98,7 +98,8 @@ fn is_renamed(head: &Parts) -> bool {
     let Some(Ok(authority)) = said.map(str::parse::<Authority>) else { return false };
     let host = authority.host();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let is_local = host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
+    let is_local =
+        host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
     !is_local && bare.parse::<IpAddr>().is_err()
 }
 
@@ -111,7 +112,9 @@ where
     let token = desk.token.load();
     let admitted = token.as_ref().map(|token| token.admits(&head.headers));
     match verdict(&head, admitted) {
-        Verdict::Go(Place::Live) => word::json(StatusCode::OK, &serde_json::json!({"status": "live"})),
+        Verdict::Go(Place::Live) => {
+            word::json(StatusCode::OK, &serde_json::json!({"status": "live"}))
+        }
         Verdict::Go(Place::Ready) => ready(desk),
         Verdict::Go(Place::Metrics) => metrics(desk, &head.headers),
         Verdict::Go(Place::Stats) => word::json(StatusCode::OK, &stats::stats(desk)),
@@ -128,8 +131,7 @@ where
         }
         Verdict::Method(allowed) => {
             let message = "Another method is served here.";
-            let mut answer =
-                word::trouble(StatusCode::METHOD_NOT_ALLOWED, "ADMIN_METHOD", message);
+            let mut answer = word::trouble(StatusCode::METHOD_NOT_ALLOWED, "ADMIN_METHOD", message);
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
             answer
         }

@@ -5,6 +5,7 @@ use crate::observe::histogram::Counted;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::EncodeGaugeValue;
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::MetricEncoder;
 use prometheus_client::encoding::NoLabelSet;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
@@ -73,6 +74,13 @@ impl<'a> Sheet<'a> {
         Ok(())
     }
 
+    /// Durations. `name` is without its unit.
+    pub(crate) fn duration(&mut self, name: &str, help: &str, counted: &Counted) -> fmt::Result {
+        let unit = Some(&Unit::Seconds);
+        let mut metric = self.encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
+        buckets(&mut metric, counted)
+    }
+
     /// Durations, told apart by a label. `name` is without its unit.
     pub(crate) fn durations<L: EncodeLabelSet>(
         &mut self,
@@ -83,15 +91,15 @@ impl<'a> Sheet<'a> {
         let unit = Some(&Unit::Seconds);
         let mut metric = self.encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
         for (labels, counted) in durations {
-            let bounds = BOUNDS.iter().map(|bound| bound.as_secs_f64()).chain([f64::INFINITY]);
-            let buckets: Vec<_> = bounds.zip(counted.buckets).collect();
-            metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(
-                counted.sum.as_secs_f64(),
-                counted.count(),
-                &buckets,
-                None,
-            )?;
+            buckets(&mut metric.encode_family(&labels)?, &counted)?;
         }
         Ok(())
     }
+}
+
+fn buckets(metric: &mut MetricEncoder<'_>, counted: &Counted) -> fmt::Result {
+    let bounds = BOUNDS.iter().map(|bound| bound.as_secs_f64()).chain([f64::INFINITY]);
+    let buckets: Vec<_> = bounds.zip(counted.buckets).collect();
+    let sum = counted.sum.as_secs_f64();
+    metric.encode_histogram::<NoLabelSet>(sum, counted.count(), &buckets, None)
 }

@@ -5,7 +5,6 @@ use crate::admin::desk::InForce;
 use crate::base::time::Timestamp;
 use crate::observe::accounts::Totals;
 use crate::observe::histogram::Counted;
-use crate::observe::history::Reading;
 use crate::observe::history::SPAN;
 use crate::policy::breaker::Position;
 use crate::store::memory::AGE_BOUNDS;

@@ -7,6 +7,7 @@ pub mod check;
 pub mod fetch_arguments;
 pub mod cli;
 pub mod assemble;
+pub mod operators;
 pub mod stand_in_ticket;
 pub mod stand_in_tickets;
 pub mod stand_in_endpoint;

@@ -78,7 +78,6 @@ impl Reading {
             forward: self.forward.since(&earlier.forward),
         }
     }
-
 }
 
 #[cfg(test)]

@@ -268,7 +268,9 @@ impl Line {
     /// Goes by other terms from now on. What was learnt of each credential stays, unless theirs
     /// have changed.
     pub fn go_by(&mut self, terms: Terms, now: Timestamp) {
-        if terms.total_rate != self.terms.total_rate || terms.budget.burst != self.terms.budget.burst {
+        if terms.total_rate != self.terms.total_rate
+            || terms.budget.burst != self.terms.budget.burst
+        {
             self.total = terms.total_rate.map(|rate| Bucket::new(rate, terms.budget.burst, now));
         }
         if terms.budget != self.terms.budget {

@@ -5,6 +5,7 @@ use crate::settings::keys;
 use crate::settings::keys::RESOURCES;
 use crate::settings::later;
 use crate::settings::later::Effect;
+use crate::settings::literal::literal;
 use crate::settings::mistakes::Mistakes;
 use crate::settings::model::Settings;
 use crate::settings::proxy;
@@ -37,6 +38,12 @@ impl Loaded {
             format!("{key} ({}) is not yet in force in this release", place(value))
         };
         self.leaves().filter(set).filter(idle).map(told).collect()
+    }
+
+    /// Every setting: its key, its value as it would be written, and where it comes from.
+    pub fn told(&self) -> Vec<[String; 3]> {
+        let told = |(key, value): (String, &Value)| [key, literal(value), place(value).to_owned()];
+        self.leaves().map(told).collect()
     }
 
     fn leaves(&self) -> impl Iterator<Item = (String, &Value)> {

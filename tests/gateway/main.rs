@@ -70,6 +70,8 @@ mod patience;
 mod shedding;
 mod invalidation;
 mod accounting;
+mod admin;
+mod metrics;
 mod aftermath;
 mod in_flight;
 mod withdrawal;

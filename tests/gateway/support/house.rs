@@ -3,6 +3,7 @@
 
 use crate::support::client::Client;
 use crate::support::client::Reply;
+use crate::support::operator::Operator;
 use crate::support::search;
 use crate::support::upstream::Upstream;
 use http::Uri;
@@ -28,8 +29,10 @@ use tokio::io::duplex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower_service::Service;
+use verifik_gateway::admin::desk::Desk;
 use verifik_gateway::app::assemble;
 use verifik_gateway::app::assemble::World;
+use verifik_gateway::app::operators;
 use verifik_gateway::base::draw::Draw;
 use verifik_gateway::base::secret::Secret;
 use verifik_gateway::base::time::Clock;
@@ -37,6 +40,7 @@ use verifik_gateway::base::time::Timestamp;
 use verifik_gateway::base::time::WallTime;
 use verifik_gateway::policy::key::KeySecret;
 use verifik_gateway::serve::listener::Door;
+use verifik_gateway::settings::load::Loaded;
 use verifik_gateway::settings::load::load;
 use verifik_gateway::settings::model::Rate;
 use verifik_gateway::settings::model::Settings;
@@ -65,6 +69,8 @@ pub struct House {
     /// Whether connecting to it takes for ever.
     pub silent: Arc<AtomicBool>,
     pub drain: watch::Sender<bool>,
+    /// What operators see of it.
+    pub desk: Arc<Desk>,
 }
 
 impl House {
@@ -84,7 +90,8 @@ impl House {
         between: impl FnOnce(Arc<dyn Sender>) -> Arc<dyn Sender>,
     ) -> Self {
         search::begin();
-        let mut settings = load(&Sources::default(), []).expect("the defaults").settings;
+        let loaded = load(&Sources::default(), []).expect("the defaults");
+        let mut settings = loaded.settings.clone();
         change(&mut settings);
         let (upstream, reachable) = (Upstream::new(), Arc::new(AtomicBool::new(true)));
         let silent = Arc::new(AtomicBool::new(false));
@@ -103,7 +110,8 @@ impl House {
         };
         let (drain, draining) = watch::channel(false);
         let door = assemble::door(&settings, world, draining);
-        Self { door, upstream, wall_moved, reachable, silent, drain }
+        let desk = desk(&door, &settings, &loaded);
+        Self { door, upstream, wall_moved, reachable, silent, drain, desk }
     }
 
     /// A client on a new connection.
@@ -121,6 +129,14 @@ impl House {
         Client::new(ours)
     }
 
+    /// An operator on a new connection.
+    pub fn operator(&self) -> Operator {
+        let (ours, theirs) = duplex(PIPE);
+        let port = operators::port(&self.desk);
+        tokio::spawn(async move { port.serve(theirs).await });
+        Operator::new(ours)
+    }
+
     /// GETs a target as `token`, on a connection of its own.
     pub async fn get(&self, target: &str, token: &str) -> Reply {
         self.client().ask("GET", target, &[("authorization", token)]).await
@@ -135,6 +151,12 @@ impl House {
     pub async fn write(&self, method: &str, target: &str, token: &str, body: &str) -> Reply {
         self.client().send(method, target, &[("authorization", token)], body).await
     }
+}
+
+/// What operators see of a gateway, for whoever is on this machine.
+pub fn desk(door: &Door, settings: &Settings, loaded: &Loaded) -> Arc<Desk> {
+    let in_force = operators::in_force(settings, loaded, settings.listen.max_connections);
+    operators::desk(Arc::clone(&door.gateway.cache), Arc::default(), in_force, None, None)
 }
 
 /// For tests about something else: what the store cannot answer is sent at once and once, however

@@ -5,6 +5,7 @@ pub mod search;
 pub mod wire;
 pub mod upstream;
 pub mod client;
+pub mod operator;
 pub mod house;
 pub mod things;
 pub mod malformed;

@@ -5,6 +5,7 @@ use crate::support::house::ANN;
 use crate::support::house::House;
 use crate::support::house::PIPE;
 use crate::support::house::WALL_AT_START;
+use crate::support::house::desk;
 use crate::support::search;
 use crate::support::upstream::Upstream;
 use http::Request;
@@ -155,7 +156,8 @@ impl Trap {
 /// A house with a trap in it.
 pub fn trapped_house(change: impl FnOnce(&mut Settings)) -> (House, Trap) {
     search::begin();
-    let mut settings = load(&Sources::default(), []).expect("the defaults").settings;
+    let loaded = load(&Sources::default(), []).expect("the defaults");
+    let mut settings = loaded.settings.clone();
     change(&mut settings);
     let (upstream, trap) = (Upstream::new(), Trap::default());
     let plug = Plug { upstream: upstream.clone(), trap: trap.clone() };
@@ -167,8 +169,10 @@ pub fn trapped_house(change: impl FnOnce(&mut Settings)) -> (House, Trap) {
         keys: KeySecret::new(Secret::new([7; 32])),
     };
     let (drain, draining) = watch::channel(false);
+    let door = assemble::door(&settings, world, draining);
     let house = House {
-        door: assemble::door(&settings, world, draining),
+        desk: desk(&door, &settings, &loaded),
+        door,
         upstream,
         wall_moved: Arc::new(AtomicI64::new(0)),
         reachable: Arc::new(AtomicBool::new(true)),
