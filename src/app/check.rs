@@ -10,6 +10,7 @@ use crate::settings::later::Effect;
 use crate::settings::literal::literal;
 use crate::settings::load::Loaded;
 use crate::settings::load::load;
+use crate::settings::model::Settings;
 use crate::settings::sources::Sources;
 use crate::settings::tree::place;
 use config::Value;
@@ -45,6 +46,7 @@ fn report(loaded: &Loaded) -> String {
         lines.push(format!("\n[{section}]"));
         let values = keys.iter().filter_map(|key| Some((*key, loaded.tree.leaf(section, key)?)));
         lines.extend(values.map(|(key, value)| line(section, key, value)));
+        lines.extend(Some(&loaded.settings).filter(|_| section == "upstream").and_then(proxy));
     }
     for resource in resources {
         lines.push(format!("\n[[{RESOURCES}]]"));
@@ -53,6 +55,13 @@ fn report(loaded: &Loaded) -> String {
         lines.extend(values.map(|(key, value)| line(RESOURCES, key, value)));
     }
     lines.join("\n") + "\n"
+}
+
+/// Through whom the upstream is reached. Its password, if there is one, is not shown.
+fn proxy(settings: &Settings) -> Option<String> {
+    let proxy = settings.upstream.proxy.as_ref()?;
+    let place = format!("environment {}", proxy.variable);
+    Some(format!("# through the proxy {} ({place})", proxy.uri.authority()?))
 }
 
 fn line(section: &str, key: &str, value: &Value) -> String {

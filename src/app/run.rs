@@ -245,15 +245,19 @@ fn open_log(log: &model::Log) -> Result<Log, String> {
         model::Format::Text => Format::Text,
         model::Format::Json => Format::Json,
     };
-    let level = match log.level {
+    Log::open(format, level(log.level)).map_err(|error| format!("the log: {error}"))
+}
+
+/// `log.level`, as the log takes it.
+pub(crate) const fn level(level: model::Level) -> LevelFilter {
+    match level {
         model::Level::Off => LevelFilter::OFF,
         model::Level::Error => LevelFilter::ERROR,
         model::Level::Warn => LevelFilter::WARN,
         model::Level::Info => LevelFilter::INFO,
         model::Level::Debug => LevelFilter::DEBUG,
         model::Level::Trace => LevelFilter::TRACE,
-    };
-    Log::open(format, level).map_err(|error| format!("the log: {error}"))
+    }
 }
 
 /// Says something on standard error, whatever the log's level is. That nobody listens there is no

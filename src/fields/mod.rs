@@ -11,6 +11,7 @@ pub mod quota;
 pub mod priority;
 pub mod prefer;
 pub mod server_timing;
+pub mod traceparent;
 pub mod validators;
 pub mod conditions;
 pub mod validation;

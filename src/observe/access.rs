@@ -6,7 +6,10 @@ use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::Handling;
 use crate::fields::method;
 use crate::fields::method::MethodFault;
+use crate::fields::traceparent;
+use crate::fields::traceparent::TraceId;
 use crate::policy::rules::Access;
+use http::HeaderMap;
 use http::Method;
 use http::StatusCode;
 use std::time::Duration;
@@ -28,6 +31,8 @@ pub struct Line<'a> {
     pub took: Duration,
     /// How much of that it stood in line for a turn upstream.
     pub queued: Duration,
+    /// The trace that the client says it belongs to.
+    pub trace_id: Option<TraceId>,
 }
 
 /// How an exchange came out.
@@ -63,6 +68,14 @@ pub const fn wanted(access: Access, result: &Outcome) -> bool {
     }
 }
 
+/// The trace to be named in the line of a request with these fields, if it may get one.
+pub fn trace_id(access: Access, fields: &HeaderMap) -> Option<TraceId> {
+    match access {
+        Access::All | Access::Forwarded => traceparent::read(fields),
+        Access::Off => None,
+    }
+}
+
 /// Writes the line.
 pub fn write(line: &Line<'_>) {
     let (how, error) = match line.result {
@@ -88,6 +101,7 @@ pub fn write(line: &Line<'_>) {
         error,
         took_us = micros(line.took),
         queued_us = (!line.queued.is_zero()).then(|| micros(line.queued)),
+        trace_id = line.trace_id.map(tracing::field::display),
     );
 }
 

@@ -13,6 +13,7 @@ use crate::fields::cache_status;
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::ForwardReason;
 use crate::fields::hop_by_hop;
+use crate::fields::traceparent::TraceId;
 use crate::observe::access;
 use crate::observe::access::Line;
 use crate::observe::access::Outcome;
@@ -91,7 +92,8 @@ impl Gateway {
         let (mut head, body) = request.into_parts();
         hop_by_hop::drop_named(&mut head.headers);
         let (regime, method) = (self.regime.load_full(), head.method.clone());
-        let told = Told { regime, method, began, queued: Duration::ZERO };
+        let trace_id = access::trace_id(regime.rules.access, &head.headers);
+        let told = Told { regime, method, began, queued: Duration::ZERO, trace_id };
         match message::read(&told.regime.clone().rules, &head) {
             Err(refusal) => Handling::Now(Some(self.refuse(&told, refusal))),
             Ok(Asked::Live) => Handling::Now(Some(self.alive(&told))),
@@ -260,8 +262,9 @@ impl Gateway {
         let took = self.cache.clock.now().since(told.began);
         self.cache.metrics.note(&result, took);
         if access::wanted(told.regime.rules.access, &result) {
-            let (method, status, queued) = (&told.method, reply.status(), told.queued);
-            access::write(&Line { method, route, status, result, took, queued });
+            let Told { method, queued, trace_id, .. } = told;
+            let (status, queued, trace_id) = (reply.status(), *queued, *trace_id);
+            access::write(&Line { method, route, status, result, took, queued, trace_id });
         }
     }
 }
@@ -305,4 +308,6 @@ struct Told {
     began: Timestamp,
     /// How long it stood in line for a turn upstream.
     queued: Duration,
+    /// Which trace it belongs to, where the line is to say so.
+    trace_id: Option<TraceId>,
 }

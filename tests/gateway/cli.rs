@@ -157,6 +157,8 @@ pub async fn get(address: SocketAddr, target: &str) -> Reply {
 pub struct Process {
     /// Where it listens.
     pub address: SocketAddr,
+    /// What it said before and about that.
+    pub begun: String,
     child: Child,
     stderr: BufReader<ChildStderr>,
 }
@@ -175,7 +177,7 @@ impl Process {
                 break address.trim_end().parse().unwrap();
             }
         };
-        Self { address, child, stderr }
+        Self { address, begun: said, child, stderr }
     }
 
     /// Sends it SIGTERM.

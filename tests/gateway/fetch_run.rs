@@ -30,7 +30,14 @@ pub struct Ran {
 
 /// Begins to fetch, with the ids on standard input and the token in the environment.
 pub fn fetch(ids: &str, arguments: &[&str], token: Option<&str>) -> Run {
-    begin(Command::new(PROGRAM).arg("fetch").args(arguments), ids, token)
+    begin(Command::new(PROGRAM).env_clear().arg("fetch").args(arguments), ids, token)
+}
+
+/// The same with variables besides.
+pub fn fetch_with(ids: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    let mut command = Command::new(PROGRAM);
+    command.env_clear().envs(variables.iter().copied());
+    begin(command.arg("fetch").args(arguments), ids, Some(TOKEN))
 }
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_verifik-gateway");
@@ -38,11 +45,11 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_verifik-gateway");
 /// The same where no file grows longer than two kilobytes, as if the disk were full.
 pub fn fetch_cramped(ids: &str, arguments: &[&str], token: Option<&str>) -> Run {
     let limited = "trap '' XFSZ; ulimit -f 2; exec \"$0\" fetch \"$@\"";
-    begin(Command::new("/bin/sh").args(["-c", limited, PROGRAM]).args(arguments), ids, token)
+    let mut command = Command::new("/bin/sh");
+    begin(command.env_clear().args(["-c", limited, PROGRAM]).args(arguments), ids, token)
 }
 
 fn begin(command: &mut Command, ids: &str, token: Option<&str>) -> Run {
-    command.env_clear();
     command.envs(token.map(|token| ("VERIFIK_TOKEN", token)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

@@ -21,5 +21,6 @@ pub mod call;
 pub mod bad;
 pub mod certificates;
 pub mod secured;
+pub mod relay;
 pub mod trap;
 pub mod torture;
