@@ -54,7 +54,8 @@ Settings:
     VERIFIK_GATEWAY__UPSTREAM__URL=https://api.verifik.co
     VERIFIK_GATEWAY__CACHE__MEMORY=256MiB
   `verifik-gateway check` prints all keys, what is in force and where it comes
-  from; config/default.toml explains them.
+  from; config/default.toml explains them. HTTPS_PROXY and NO_PROXY are heeded
+  towards an https upstream.
 
 Exit codes:
   0   done, or drained after a signal

@@ -157,6 +157,7 @@ const OURS: &str = "verifik_gateway";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
     use std::sync::Arc;
     use std::sync::Mutex;
     use tracing::Dispatch;
@@ -192,7 +193,9 @@ mod tests {
     fn the_level_can_be_changed_while_lines_are_written() {
         let written = Written::default();
         let writer = written.clone();
-        let (lines, filter_handle) = lines(Format::Text, LevelFilter::INFO, move || writer.clone());
+        let (lines, filter) = lines(Format::Text, LevelFilter::INFO, move || writer.clone());
+        let (unused, worker) = NonBlockingBuilder::default().finish(io::sink());
+        let log = Log { _worker: worker, dropped: DroppedLines(unused.error_counter()), filter };
         // Of two dispatchers each is asked about a new call site, whichever thread meets it first.
         let (_writing, _idle) = (set_default(&Dispatch::new(lines)), Dispatch::new(registry()));
         let all = ["an error", "an event", "a decision", "a token", "a line"];
@@ -204,12 +207,29 @@ mod tests {
             (LevelFilter::TRACE, &["an error", "an event", "a decision", "a line"]),
             (LevelFilter::INFO, &["an error", "an event", "a line"]),
         ] {
-            filter_handle.reload(filter(level)).unwrap();
+            log.relevel(level).unwrap();
             say_something();
             let text = std::mem::take(&mut *written.0.lock().unwrap());
             let told = all.into_iter().filter(|line| text.contains(line)).collect::<Vec<_>>();
             assert_eq!(told, expected, "{level}: {text}");
         }
+    }
+
+    #[test]
+    fn lines_that_find_no_place_are_counted() {
+        let written = Written::default();
+        let nobody_reads = written.0.lock().unwrap();
+        let log = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(1);
+        let (mut writer, worker) = log.finish(written.clone());
+        let dropped = DroppedLines(writer.error_counter());
+        assert_eq!(dropped.lines(), 0);
+        // One is being written, one waits.
+        for _ in 0..5 {
+            writer.write_all(b"a line\n").unwrap();
+        }
+        assert!((3..=4).contains(&dropped.clone().lines()), "{dropped:?}");
+        drop(nobody_reads);
+        drop(worker);
     }
 
     /// A lock around the filter would otherwise be taken for each line, written or not.
