@@ -169,7 +169,7 @@ mod tests {
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<String>>);
 
-    impl io::Write for Written {
+    impl Write for Written {
         fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().push_str(&String::from_utf8_lossy(octets));
             Ok(octets.len())

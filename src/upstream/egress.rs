@@ -19,6 +19,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
+use tokio::time::timeout;
 use tower_service::Service;
 
 /// A proxy that is spoken to in the clear.
@@ -35,11 +37,17 @@ pub struct Proxy {
 pub struct Egress<T> {
     transport: T,
     tunnel: Option<Tunnel<T>>,
+    /// How long the proxy may take, its own connection included.
+    patience: Duration,
 }
 
+/// What is kept back of the time for a connection, so that it is the proxy that is named for having
+/// used it up. It is less than TLS would have needed.
+const KEPT_BACK: Duration = Duration::from_millis(5);
+
 impl<T: Clone> Egress<T> {
-    /// Through `proxy`, if there is one.
-    pub fn new(transport: T, proxy: Option<&Proxy>) -> Self {
+    /// Through `proxy`, if there is one. `connect_timeout`: for all of a connection, which others see to.
+    pub fn new(transport: T, proxy: Option<&Proxy>, connect_timeout: Duration) -> Self {
         let tunnel = proxy.map(|proxy| {
             let tunnel = Tunnel::new(proxy.uri.clone(), transport.clone());
             match proxy.authorization.clone() {
@@ -47,7 +55,8 @@ impl<T: Clone> Egress<T> {
                 None => tunnel,
             }
         });
-        Self { transport, tunnel }
+        let patience = connect_timeout.saturating_sub(KEPT_BACK.min(connect_timeout / 16));
+        Self { transport, tunnel, patience }
     }
 }
 
@@ -67,18 +76,18 @@ where
     }
 
     fn call(&mut self, upstream: Uri) -> Self::Future {
-        match self.tunnel.clone() {
-            // In the clear there is nothing to tunnel, and a token is told to nobody on the way.
-            Some(tunnel) if upstream.scheme() == Some(&Scheme::HTTPS) => Box::pin(async {
-                connected(tunnel, upstream)
-                    .await
-                    .map_err(|error| Untunnelled::because(&error).into())
-            }),
-            _ => {
-                let transport = self.transport.clone();
-                Box::pin(async { connected(transport, upstream).await.map_err(Into::into) })
+        let (transport, patience) = (self.transport.clone(), self.patience);
+        // In the clear there is nothing to tunnel, and a token is told to nobody on the way.
+        let tunnel = self.tunnel.clone().filter(|_| upstream.scheme() == Some(&Scheme::HTTPS));
+        Box::pin(async move {
+            let Some(tunnel) = tunnel else {
+                return connected(transport, upstream).await.map_err(Into::into);
+            };
+            match timeout(patience, connected(tunnel, upstream)).await {
+                Ok(tunnelled) => tunnelled.map_err(|error| Untunnelled::because(&error).into()),
+                Err(_) => Err(Untunnelled::in_time().into()),
             }
-        }
+        })
     }
 }
 
@@ -100,6 +109,10 @@ impl Untunnelled {
     fn because(error: &(dyn Error + 'static)) -> Self {
         let failure = if timed_out(error) { Failure::ConnectTimeout } else { Failure::Connect };
         Self { words: causes_in_words(error), failure }
+    }
+
+    fn in_time() -> Self {
+        Self { words: "no tunnel in time".to_owned(), failure: Failure::ConnectTimeout }
     }
 }
 

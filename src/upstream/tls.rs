@@ -112,7 +112,7 @@ pub fn connector(
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect_timeout));
     tcp.set_keepalive(Some(KEEPALIVE));
-    over(roots, Egress::new(tcp, proxy))
+    over(roots, Egress::new(tcp, proxy, connect_timeout))
 }
 
 /// The same over connections that `transport` makes.
