@@ -20,3 +20,5 @@ pub mod literal;
 pub mod contradictions;
 pub mod proxy;
 pub mod load;
+pub mod differences;
+pub mod changes;
