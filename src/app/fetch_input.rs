@@ -22,7 +22,7 @@ use std::path::Path;
 const TOKEN: &str = "VERIFIK_TOKEN";
 
 /// Above any token: more would not fit into a request's header.
-const LONGEST_TOKEN: u64 = 32 * 1024;
+const LONGEST_TOKEN: usize = 32 * 1024;
 
 /// The text of the list at `path`; `-` is standard input.
 ///
@@ -70,23 +70,12 @@ pub fn read_token(
         return authorization(&text).map_err(|fault| misused(TOKEN, fault.as_str()));
     };
     let wrong = |wrong: &dyn Display| misused("--token-file", wrong);
-    match File::open(path).and_then(|file| read_secret(file, LONGEST_TOKEN)) {
+    match File::open(path).and_then(|file| Secret::read(file, LONGEST_TOKEN)) {
         Ok(Some(text)) => authorization(&text).map_err(|fault| wrong(&fault.as_str())),
         Ok(None) => Err(wrong(&"is longer than 32 KiB, so hardly a token")),
         Err(error) => Err(wrong(&format_args!("cannot be read: {error}"))),
     }
 }
-
-/// The same as [`read`], in one place from the beginning: a buffer that grows leaves copies behind.
-fn read_secret(source: impl Read, longest: u64) -> io::Result<Option<Secret<Vec<u8>>>> {
-    let room = usize::try_from(longest).unwrap_or(usize::MAX).saturating_add(READ_AT_ONCE);
-    let mut text = Secret::new(Vec::with_capacity(room));
-    let length = source.take(longest.saturating_add(1)).read_to_end(text.expose_mut())?;
-    Ok(u64::try_from(length).is_ok_and(|length| length <= longest).then_some(text))
-}
-
-/// With less room than some of this left, `read_to_end` tries with a buffer of its own.
-const READ_AT_ONCE: usize = 8 * 1024;
 
 /// All there is; `None` if that is more than `longest` octets.
 fn read(source: impl Read, longest: u64) -> io::Result<Option<Vec<u8>>> {

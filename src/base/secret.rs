@@ -1,5 +1,7 @@
 //! A value that cannot be printed by accident, and is wiped when it is let go.
 
+use std::io;
+use std::io::Read;
 use zeroize::Zeroize;
 
 /// Holds a secret. It has no `Debug` and no `Display`, so a type that contains one cannot derive
@@ -34,6 +36,20 @@ impl<T: Zeroize> Secret<T> {
     }
 }
 
+impl Secret<Vec<u8>> {
+    /// All there is to read; `None` if that is more than `longest` octets. It stays in one place from
+    /// the beginning: a buffer that grows leaves copies behind.
+    pub fn read(source: impl Read, longest: usize) -> io::Result<Option<Self>> {
+        let mut text = Self::new(Vec::with_capacity(longest.saturating_add(READ_AT_ONCE)));
+        let one_more = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
+        let length = source.take(one_more).read_to_end(text.expose_mut())?;
+        Ok((length <= longest).then_some(text))
+    }
+}
+
+/// With less room than some of this left, `read_to_end` tries with a buffer of its own.
+const READ_AT_ONCE: usize = 8 * 1024;
+
 impl AsRef<[u8]> for Secret<Vec<u8>> {
     fn as_ref(&self) -> &[u8] {
         &self.0
@@ -52,6 +68,16 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
     use std::sync::atomic::Ordering;
+
+    #[test]
+    fn a_secret_that_is_read_stays_where_it_was_begun_and_within_its_bound() {
+        for (length, expected) in [(0, Some(0)), (100, Some(100)), (101, None)] {
+            let read = Secret::read(&vec![b'x'; length][..], 100).unwrap();
+            let room = read.as_ref().map(|text| text.expose().capacity());
+            assert_eq!(read.map(|text| text.expose().len()), expected, "{length}");
+            assert!(room.is_none_or(|room| room == 100 + READ_AT_ONCE), "{room:?}");
+        }
+    }
 
     struct Watched(Arc<AtomicBool>);
 

@@ -19,6 +19,7 @@ use crate::settings::tree::place;
 use config::Value;
 use config::ValueKind;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// Settings without a mistake, and where each comes from.
 #[derive(Clone, Debug)]
@@ -27,9 +28,26 @@ pub struct Loaded {
     pub settings: Settings,
     /// The same as written, for `check`.
     pub(crate) tree: Tree,
+    /// The settings files, in order.
+    sources: Vec<PathBuf>,
 }
 
 impl Loaded {
+    /// Every file that took part, each once: those of the settings, and those that they name. For
+    /// whoever wants to know of a change; what the files hold counts as much as their names.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let Settings { listen, upstream, admin, .. } = &self.settings;
+        let tls = listen.tls.iter().flat_map(|files| [&files.cert_file, &files.key_file]);
+        let named = tls.chain(&upstream.ca_file).chain(&admin.token_file);
+        let mut files = Vec::new();
+        for file in self.sources.iter().chain(named) {
+            if !files.contains(file) {
+                files.push(file.clone());
+            }
+        }
+        files
+    }
+
     /// A sentence for each key somebody set that has no effect yet: for the log, at start.
     pub fn not_yet_in_force(&self) -> Vec<String> {
         let set = |(_, value): &(String, &Value)| place(value) != DEFAULT;
@@ -78,12 +96,17 @@ pub fn load(
     let mut settings = sections::settings(&tree, &mut mistakes);
     settings.upstream.proxy = proxy::towards(&settings.upstream.url, &variables, &mut mistakes);
     contradictions::judge(&settings, &tree, &mut mistakes);
-    if mistakes.is_empty() { Ok(Loaded { settings, tree }) } else { Err(mistakes.sorted()) }
+    if mistakes.is_empty() {
+        Ok(Loaded { settings, tree, sources: sources.files.clone() })
+    } else {
+        Err(mistakes.sorted())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::model::CertificateFiles;
     use crate::settings::model::Mode;
     use crate::settings::model::Rate;
     use crate::settings::sources::Flag;
@@ -112,6 +135,21 @@ mod tests {
         let expected = "lifecycle.mode (environment VERIFIK_GATEWAY__LIFECYCLE__MODE) is not yet \
                         in force in this release";
         assert_eq!(loaded.not_yet_in_force(), [expected]);
+    }
+
+    #[test]
+    fn every_file_that_took_part_is_named_once() {
+        let sources = Sources { files: vec!["config/production.toml".into()], flags: Vec::new() };
+        let mut loaded =
+            load(&sources, [set("VERIFIK_GATEWAY__UPSTREAM__CA_FILE", "LICENSE")]).unwrap();
+        let (cert_file, key_file) = ("a".into(), "a".into());
+        loaded.settings.listen.tls = Some(CertificateFiles { cert_file, key_file });
+        loaded.settings.admin.token_file = Some("c".into());
+        assert_eq!(
+            loaded.files(),
+            ["config/production.toml", "a", "LICENSE", "c"].map(PathBuf::from)
+        );
+        assert_eq!(load(&Sources::default(), []).unwrap().files(), [""; 0].map(PathBuf::from));
     }
 
     #[test]

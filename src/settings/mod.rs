@@ -7,6 +7,7 @@ pub mod keys;
 pub mod later;
 pub mod address;
 pub mod url;
+pub mod token;
 pub mod values;
 pub mod quantities;
 pub mod tree;

@@ -201,7 +201,10 @@ fn breaker(section: &mut Section<'_>) -> Breaker {
 }
 
 fn admin(section: &mut Section<'_>) -> Admin {
-    Admin { address: section.address("address"), token_file: section.file("token_file") }
+    Admin {
+        address: section.address("address"),
+        token_file: section.read("token_file", values::token_file).flatten(),
+    }
 }
 
 fn log(section: &mut Section<'_>) -> Log {

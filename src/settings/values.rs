@@ -3,6 +3,7 @@
 
 use crate::settings::mistakes::Wrong;
 use crate::settings::mistakes::shown;
+use crate::settings::token;
 use config::Value;
 use config::ValueKind;
 use std::fs;
@@ -96,6 +97,14 @@ pub(crate) fn readable_file(value: &Value) -> Result<Option<PathBuf>, Wrong> {
     Ok(Some(path))
 }
 
+/// The name of a file with a token in it; empty is none. A name that holds none is not shown: it may
+/// be the token itself.
+pub(crate) fn token_file(value: &Value) -> Result<Option<PathBuf>, Wrong> {
+    let Some(path) = file(value)? else { return Ok(None) };
+    token::read(&path).map_err(|fault| Wrong::new(format!("the file {fault}")))?;
+    Ok(Some(path))
+}
+
 /// A kind of value in words.
 pub(crate) const fn described(kind: &ValueKind) -> &'static str {
     match kind {
@@ -155,6 +164,18 @@ mod tests {
         {
             let told = word(&value, &words).unwrap_err().to_string();
             assert!(told.ends_with("; accepted: \"all\", \"off\""), "{told}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_file_without_a_token_is_not_shown() {
+        assert_eq!(read(token_file, ""), Ok(None));
+        for (name, expected) in [
+            ("hunter2", "the file cannot be read: No such file or directory (os error 2)"),
+            ("src", "the file is no plain file"),
+            ("a\0b", "has a zero byte"),
+        ] {
+            assert_eq!(read(token_file, name), Err(expected.to_owned()), "{name}");
         }
     }
 

@@ -8,6 +8,7 @@ use verifik_gateway::app::check::check;
 use verifik_gateway::app::cli;
 use verifik_gateway::app::cli::Command;
 use verifik_gateway::app::ending::Ending;
+use verifik_gateway::settings::changes::changes;
 use verifik_gateway::settings::load::Loaded;
 use verifik_gateway::settings::load::load;
 use verifik_gateway::settings::model::Access;
@@ -44,12 +45,12 @@ fn check_prints_the_defaults() {
 
 #[test]
 fn what_check_prints_is_a_settings_file_that_gives_the_same_settings() {
-    let odd = written(
-        "odd.toml",
-        r#"
+    let token_file = written("a\u{7}ñ", "token\n").display().to_string();
+    let token_file = token_file.replace('\u{7}', "\\u0007");
+    let odd = r#"
             limit.rate = 2.5
             batch.path = ""
-            admin = { address = "unix:/run/\"gate\\way\"", token_file = "a\u0007ñ" }
+            admin = { address = "unix:/run/\"gate\\way\"", token_file = "TOKEN" }
             lifetimes.open = "1h 30m"
             lifetimes.max = "90m"
             listen.max_connections = 0x10
@@ -57,8 +58,8 @@ fn what_check_prints_is_a_settings_file_that_gives_the_same_settings() {
             name = "things"
             kind = "opaque"
             paths = ["/v2/things/{id}"]
-        "#,
-    );
+        "#;
+    let odd = written("odd.toml", &odd.replace("TOKEN", &token_file));
     let empty = written("empty.toml", "resources = []");
     for (case, files) in [
         ("defaults", vec![]),
@@ -117,6 +118,27 @@ fn a_list_of_resources_replaces_the_default_list() {
     let names = settings.resources.iter().map(|resource| &*resource.name).collect::<Vec<_>>();
     assert_eq!(names, ["things"]);
     assert!(settings.resources.iter().all(|resource| resource.retry && !resource.store_set_cookie));
+}
+
+#[test]
+fn the_same_sources_can_be_loaded_again_and_give_what_is_in_them_then() {
+    let token_file = written("again.token", "one");
+    let named = format!("admin.token_file = \"{}\"\n", token_file.display());
+    let file = written("again.toml", &named);
+    let sources = files_only([&file]);
+    let environment = [(OsString::from("VERIFIK_GATEWAY__LOG__LEVEL"), OsString::from("warn"))];
+    let first = load(&sources.clone(), environment.clone()).unwrap();
+    assert_eq!(first.files(), [file.clone(), token_file.clone()]);
+    let again = load(&sources, environment.clone()).unwrap();
+    assert_eq!(changes(&first.settings, &again.settings).keys, [""; 0]);
+    fs::write(&file, named + "[lifetimes]\nopen = \"5s\"").unwrap();
+    let again = load(&sources, environment.clone()).unwrap();
+    assert_eq!(changes(&first.settings, &again.settings).keys, ["lifetimes.open"]);
+    assert_eq!(again.settings.log.level, Level::Warn);
+    fs::write(&token_file, "").unwrap();
+    let told = load(&sources, environment).unwrap_err().to_string();
+    let expected = format!("{}:1: admin.token_file: the file is empty", file.display());
+    assert!(told.contains(&expected), "{told}");
 }
 
 #[test]
