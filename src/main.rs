@@ -16,7 +16,9 @@ use verifik_gateway::app::demo;
 use verifik_gateway::app::ending::Ending;
 use verifik_gateway::app::fetch;
 use verifik_gateway::app::fetch_report::Report;
+use verifik_gateway::app::health;
 use verifik_gateway::app::process;
+use verifik_gateway::app::purge;
 use verifik_gateway::app::run;
 
 /// Cheaper than the system's allocator where tickets are fetched and stored; hits see no difference.
@@ -39,6 +41,8 @@ fn main() -> ExitCode {
                 Err(ending) => ending,
             }
         }
+        Ok(Command::Purge(sources, errand)) => purge::purge(&errand, &sources, env::vars_os()),
+        Ok(Command::Health(sources, port)) => health::health(&port, &sources, env::vars_os()),
         Err(ending) => ending,
     };
     let code = ending.code();

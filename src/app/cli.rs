@@ -1,20 +1,22 @@
 //! The command line: what to do, and where its settings are.
 
+use crate::app::admin_arguments;
+use crate::app::admin_arguments::AdminPort;
+use crate::app::admin_arguments::PurgeErrand;
 use crate::app::ending::Ending;
 use crate::app::fetch_arguments;
 use crate::app::fetch_arguments::Errand;
+use crate::app::options;
+use crate::app::options::Options;
 use crate::settings::address;
 use crate::settings::address::SOCKET_ADDRESSES;
-use crate::settings::sources::Flag;
 use crate::settings::sources::Sources;
-use clap::Args;
 use clap::CommandFactory;
 use clap::Parser;
 use clap::Subcommand;
 use clap::error::ErrorKind;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,6 +34,10 @@ pub enum Command {
     },
     /// Fetch many tickets.
     Fetch(Sources, Errand),
+    /// Have a gateway that runs forget something.
+    Purge(Sources, PurgeErrand),
+    /// Ask a gateway that runs whether it is ready.
+    Health(Sources, AdminPort),
 }
 
 const AFTER_HELP: &str = "\
@@ -46,6 +52,8 @@ Examples:
                                            a stand-in for the API, for tests
   verifik-gateway fetch ids.txt --token-file token --output tickets.ndjson
                                            many tickets; see fetch --help
+  verifik-gateway health                   whether the one that runs is ready
+  verifik-gateway purge --ticket ID        have it forget a ticket
 
 Settings:
   Compiled defaults come first, then each --config FILE in turn, then the
@@ -98,27 +106,22 @@ enum Task {
         #[command(flatten)]
         errand: Errand,
     },
-}
-
-/// May stand before the subcommand, after it, or both. They are no "global" arguments of clap's:
-/// of those given in both places, it would drop the first without a word.
-#[derive(Args, Debug, Default)]
-struct Options {
-    /// A settings file (TOML); may be repeated, later ones win
-    #[arg(long, value_name = "FILE")]
-    config: Vec<PathBuf>,
-    /// Where clients connect: IP:PORT or localhost:PORT [listen.address]
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
-    /// The API's base URL [upstream.url]
-    #[arg(long, value_name = "URL")]
-    upstream: Option<String>,
-    /// off, error, warn, info, debug or trace [log.level]
-    #[arg(long, value_name = "LEVEL")]
-    log_level: Option<String>,
-    /// text or json [log.format]
-    #[arg(long, value_name = "FORMAT")]
-    log_format: Option<String>,
+    /// Have a gateway that runs forget a ticket, or everything
+    #[command(after_help = admin_arguments::PURGE_HELP, mut_args(options::only_files))]
+    Purge {
+        #[command(flatten)]
+        options: Options,
+        #[command(flatten)]
+        errand: PurgeErrand,
+    },
+    /// Ask a gateway that runs whether it is ready
+    #[command(after_help = admin_arguments::HEALTH_HELP, mut_args(options::only_files))]
+    Health {
+        #[command(flatten)]
+        options: Options,
+        #[command(flatten)]
+        port: AdminPort,
+    },
 }
 
 /// Reads the command line, the program's name first.
@@ -150,25 +153,25 @@ fn command(line: Line) -> Result<Command, clap::Error> {
             agreed.map_err(|why| misuse(ErrorKind::ArgumentConflict, why))?;
             Command::Fetch(sources, errand)
         }
+        Some(Task::Purge { options, errand }) => {
+            Command::Purge(only_files("purge", before, options)?, errand)
+        }
+        Some(Task::Health { options, port }) => {
+            Command::Health(only_files("health", before, options)?, port)
+        }
     })
 }
 
+/// The flags before the subcommand and those after it.
 fn sources(before: Options, after: Options) -> Result<Sources, clap::Error> {
-    let flags = [
-        ("--listen", "listen", "address", before.listen, after.listen),
-        ("--upstream", "upstream", "url", before.upstream, after.upstream),
-        ("--log-level", "log", "level", before.log_level, after.log_level),
-        ("--log-format", "log", "format", before.log_format, after.log_format),
-    ];
-    let mut sources = Sources { files: before.config, flags: Vec::new() };
-    sources.files.extend(after.config);
-    for (name, section, key, before, after) in flags {
-        if before.is_some() && after.is_some() {
-            return Err(misuse(ErrorKind::ArgumentConflict, &format!("{name} is given twice")));
-        }
-        let value = before.or(after);
-        sources.flags.extend(value.map(|value| Flag { name, section, key, value }));
-    }
+    options::sources(before, after).map_err(|why| misuse(ErrorKind::ArgumentConflict, &why))
+}
+
+/// The same for a subcommand that only asks a gateway that runs.
+fn only_files(command: &str, before: Options, after: Options) -> Result<Sources, clap::Error> {
+    let sources = sources(before, after)?;
+    let agreed = admin_arguments::agree(command, &sources);
+    agreed.map_err(|why| misuse(ErrorKind::ArgumentConflict, &why))?;
     Ok(sources)
 }
 
@@ -202,6 +205,9 @@ pub(crate) fn may_be_secret(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::admin_arguments::Scope;
+    use crate::settings::sources::Flag;
+    use std::path::PathBuf;
 
     fn read(line: &str) -> Result<Command, Ending> {
         parse(["verifik-gateway"].into_iter().chain(line.split_whitespace()).map(OsString::from))
@@ -265,6 +271,13 @@ mod tests {
             ("--listen a check --listen b", "error: --listen is given twice"),
             ("fetch - --listen x", "error: --listen cannot be used with fetch"),
             ("--upstream x fetch - --gateway http://y", "error: --upstream cannot be used"),
+            ("purge", "error: the following required arguments were not provided:\n  <--ticket"),
+            ("purge --all --ticket a", "error: the argument '--all' cannot be used with"),
+            ("purge --ticket a/b", "error: invalid value 'a/b' for '--ticket <ID>': is no tick"),
+            ("purge --ticket bulk", "error: invalid value 'bulk' for '--ticket <ID>': is no tick"),
+            ("--listen x purge --all", "error: --listen cannot be used with purge, which asks a"),
+            ("health --log-level off", "error: --log-level cannot be used with health, which"),
+            ("health --admin https://x", "error: invalid value 'https://x' for '--admin <URL>': "),
             ("serve --upstream-only x", "error: unexpected argument '--upstream-only' found"),
         ] {
             assert!(told(line).starts_with(expected), "{line}: {}", told(line));
@@ -281,6 +294,9 @@ mod tests {
             "--upstrem=https://me:hunter2@api.verifik.co",
             "fetch ids eyJhbGciOi.eyJpZCI6.hunter2",
             "fetch ids --gateway eyJhbGciOi.eyJpZCI6.hunter2",
+            "purge --ticket eyJhbGciOi.eyJpZCI6.hunter2",
+            "purge --all --token eyJhbGciOi.eyJpZCI6.hunter2",
+            "health --admin http://me:hunter2@localhost",
             "fetch ids --resume=eyJhbGciOi.eyJpZCI6.hunter2",
         ] {
             assert!(!told(line).contains("hunter2"), "{line}: {}", told(line));
@@ -297,6 +313,22 @@ mod tests {
         }
         let version = format!("verifik-gateway {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(read("--version"), Err(Ending::Done(version)));
+    }
+
+    #[test]
+    fn who_only_asks_is_told_of_nothing_that_would_be_without_effect() {
+        for line in ["purge --help", "health --help"] {
+            let Err(Ending::Done(help)) = read(line) else { panic!("{line}") };
+            for word in ["Examples:", "Exit codes:", "--config", "--admin <URL>", "--token-file"] {
+                assert!(help.contains(word), "{line} lacks {word}:\n{help}");
+            }
+            assert!(!help.contains("--listen") && !help.contains("--log"), "{line}:\n{help}");
+        }
+        let Ok(Command::Purge(sources, errand)) = read("--config a purge --ticket b-1") else {
+            panic!("the line is in order")
+        };
+        assert_eq!(sources.files, ["a"].map(PathBuf::from));
+        assert_eq!(errand.scope(), Scope::Ticket("b-1"));
     }
 
     #[test]

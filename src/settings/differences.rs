@@ -291,7 +291,9 @@ mod tests {
     #[test]
     fn all_at_once_they_come_in_the_order_of_the_file() {
         let mut new = settings();
-        EDITS.iter().for_each(|(_, edit)| edit(&mut new));
+        for (_, edit) in EDITS {
+            edit(&mut new);
+        }
         assert_eq!(differences(&settings(), &new), EDITS.map(|(key, _)| key));
         assert_eq!(differences(&new, &new), [""; 0]);
     }

@@ -103,6 +103,7 @@ mod locked;
 mod followed;
 mod settings;
 mod cli;
+mod operators;
 mod sockets;
 mod killed;
 mod tls;

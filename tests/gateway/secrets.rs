@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use verifik_gateway::app::admin_token::Held;
 use verifik_gateway::app::fetch_call::Caller;
 use verifik_gateway::app::fetch_token::Token;
 use verifik_gateway::app::fetch_token::authorization;
@@ -43,6 +44,7 @@ cannot_be_printed!(
     Variant,
     Token,
     Caller,
+    Held,
     Asked<'_>,
     Read<'_>,
     ReadRequest,
