@@ -13,6 +13,7 @@ use crate::observe::metrics::Metrics;
 use crate::observe::repeated::Repeated;
 use crate::policy::breaker;
 use crate::policy::budget;
+use crate::policy::closing::LINGER;
 use crate::policy::freshness::Lifetimes;
 use crate::policy::key::KeySecret;
 use crate::policy::lease::Terms;
@@ -166,7 +167,9 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
         max_header_bytes: listen.max_header_bytes,
         permits: Arc::new(Semaphore::new(listen.max_connections.min(Semaphore::MAX_PERMITS))),
         crowd: Crowd::default(),
+        certificate: None,
         draining,
+        linger: LINGER,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `check`: what is in force, as a settings file that says of each value where it comes from and
 //! whether this release acts on it.
 
+use crate::app::certificate;
 use crate::app::ending::Ending;
 use crate::settings::keys::RESOURCE_KEYS;
 use crate::settings::keys::RESOURCES;
@@ -26,7 +27,10 @@ pub fn check(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Ending {
     match load(sources, environment) {
-        Ok(loaded) => Ending::Done(report(&loaded)),
+        Ok(loaded) => match certificate::load(&loaded.settings.listen) {
+            Ok(_) => Ending::Done(report(&loaded)),
+            Err(wrong) => Ending::misused(wrong),
+        },
         Err(mistakes) => Ending::from(mistakes),
     }
 }
@@ -66,7 +70,7 @@ fn proxy(settings: &Settings) -> Option<String> {
 
 fn line(section: &str, key: &str, value: &Value) -> String {
     let setting = format!("{key} = {}", literal(value));
-    let idle = later::effect(&format!("{section}.{key}"), value) == Effect::NotYet;
+    let idle = later::effect(&format!("{section}.{key}")) == Effect::NotYet;
     let note = if idle { "; not yet in force" } else { "" };
     format!("{setting:COMMENT_COLUMN$} # {}{note}", place(value))
 }

@@ -6,9 +6,12 @@ use crate::app::demo_walk::Walk;
 use crate::app::drain::Signals;
 use crate::app::ending::Ending;
 use crate::app::run;
-use crate::app::run::Running;
+use crate::app::running;
+use crate::app::running::Given;
+use crate::app::running::Running;
 use crate::app::stand_in::StandIn;
 use crate::base::time::Clock;
+use crate::serve::port::Place;
 use crate::settings::load::Loaded;
 use crate::settings::load::load;
 use crate::settings::model::Level;
@@ -74,18 +77,30 @@ async fn demonstrate(loaded: &Loaded) -> Result<Ending, String> {
     let mut settings = run::quieter(loaded, Level::Warn);
     let _log = run::begin_log(loaded, &settings)?;
     let (gateway, upstream) = open(&mut settings).await?;
+    let Some(address) = plain(&gateway, &settings) else { return Ok(Ending::misused(NOT_PLAIN)) };
     let mut told = io::stdout();
     let left_aside = run::set_at(loaded, "upstream", "url");
-    let _ = introduce(&settings, gateway.address, left_aside, &mut told);
-    let address = reachable(gateway.address);
+    let _ = introduce(&settings, address, left_aside, &mut told);
+    let address = reachable(address);
     let walk = Walk::new(address, upstream);
     tokio::select! {
         // The gateway first: it says where it listens before the walk begins.
         biased;
-        ending = gateway.run_until_told(&settings) => Ok(ending),
+        ending = run::until_told(gateway, &settings) => Ok(ending),
         Err(wrong) = walk_then_wait(walk, address, &mut told) => Err(format!("{wrong}\n{ADVICE}")),
     }
 }
+
+/// Where the gateway can be reached in the way that the walk and its reader know.
+const fn plain(gateway: &Running, settings: &Settings) -> Option<SocketAddr> {
+    match (&gateway.place, &settings.listen.tls) {
+        (Place::Tcp(address), None) => Some(*address),
+        _ => None,
+    }
+}
+
+const NOT_PLAIN: &str = "the demonstration's clients know neither unix sockets nor TLS: leave out \
+                         listen.cert_file and listen.key_file, and try --listen 127.0.0.1:0";
 
 const ADVICE: &str = "The demonstration tells what the gateway does with its default settings; \
                       `verifik-gateway check`\nshows which are in force.";
@@ -105,7 +120,7 @@ async fn open(settings: &mut Settings) -> Result<(Running, Arc<StandIn>), String
     settings.upstream.url = url(address).map_err(|error| error.to_string())?;
     let upstream = stand_in();
     tokio::spawn(Arc::clone(&upstream).serve(listener));
-    let gateway = run::start(settings).await.map_err(with_advice)?;
+    let gateway = running::start(settings, Given::default()).await.map_err(with_advice)?;
     Ok((gateway, upstream))
 }
 
@@ -188,8 +203,9 @@ mod tests {
         let mut settings = loaded(keys).settings;
         settings.listen.address = Address::Tcp(([127, 0, 0, 1], 0).into());
         let (gateway, upstream) = open(&mut settings).await.unwrap();
-        let walk = Walk::new(reachable(gateway.address), upstream);
-        let serving = tokio::spawn(async move { gateway.run_until_told(&settings).await });
+        let address = plain(&gateway, &settings).unwrap();
+        let walk = Walk::new(reachable(address), upstream);
+        let serving = tokio::spawn(async move { run::until_told(gateway, &settings).await });
         let mut told = Vec::new();
         let ended = walk.go(&mut told).await;
         serving.abort();

@@ -1,7 +1,9 @@
 //! The gateway that `fetch` asks: one that runs already, or one of its own.
 
 use crate::app::run;
-use crate::app::run::Serving;
+use crate::app::running;
+use crate::app::running::Given;
+use crate::app::running::Serving;
 use crate::cache::state::Cache;
 use crate::observe::logging::Log;
 use crate::settings::load::Loaded;
@@ -58,11 +60,11 @@ impl Gateway {
         settings.batch.path = Some(path.clone());
         settings.listen.address = Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let log = run::begin_log(loaded, &settings)?;
-        let running = run::start(&settings).await?;
-        let address = running.address.to_string();
+        let running = running::start(&settings, Given::default()).await?;
+        let address = running.place.to_string();
         let embedded = Embedded {
             cache: Arc::clone(&running.cache),
-            serving: running.serve(),
+            serving: running.serve_one(),
             total_rate: settings.limit.total_rate,
             patience: settings.lifecycle.drain_timeout,
             _log: log,
@@ -86,7 +88,7 @@ impl Gateway {
 
     /// Takes leave: one of its own is drained.
     pub async fn close(self) {
-        if let Some(Embedded { serving, patience, .. }) = self.embedded {
+        if let Some(Embedded { mut serving, patience, .. }) = self.embedded {
             let _ = timeout(patience, serving.finish()).await;
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod process;
 pub mod ending;
+pub mod certificate;
 pub mod check;
 pub mod fetch_arguments;
 pub mod admin_place;
@@ -17,7 +18,11 @@ pub mod stand_in_endpoint;
 pub mod stand_in_answers;
 pub mod stand_in_message;
 pub mod stand_in;
+pub mod sockets;
+pub mod manager;
+pub mod quiet;
 pub mod drain;
+pub mod running;
 pub mod run;
 pub mod demo_steps;
 pub mod demo_walk;

@@ -1,21 +1,22 @@
 //! `serve`: from settings to a gateway that runs until it is told to end.
 
-use crate::app::assemble;
-use crate::app::assemble::World;
+use crate::app::certificate;
 use crate::app::drain;
-use crate::app::drain::Drained;
 use crate::app::drain::Signals;
 use crate::app::ending::Ending;
+use crate::app::manager;
 use crate::app::process;
-use crate::cache::state::Cache;
+use crate::app::quiet;
+use crate::app::running;
+use crate::app::running::Given;
+use crate::app::running::Running;
+use crate::app::sockets;
 use crate::observe::accounts::Totals;
 use crate::observe::logging::Format;
 use crate::observe::logging::Log;
-use crate::serve::listener::Door;
 use crate::settings::load;
 use crate::settings::load::Loaded;
 use crate::settings::model;
-use crate::settings::model::Address;
 use crate::settings::model::Settings;
 use crate::settings::sources::Sources;
 use crate::settings::tree::DEFAULT;
@@ -23,15 +24,8 @@ use crate::settings::tree::place;
 use std::ffi::OsString;
 use std::io;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::runtime::Builder;
-use tokio::sync::Semaphore;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::interval;
 use tracing::info;
 use tracing::level_filters::LevelFilter;
 use tracing::warn;
@@ -41,11 +35,22 @@ pub fn serve(
     sources: &Sources,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Ending {
+    let environment: Vec<_> = environment.into_iter().collect();
+    let names = environment.iter().find(|(name, _)| name == "LISTEN_FDNAMES");
+    let names = names.map(|(_, names)| names.to_string_lossy().into_owned());
     let loaded = match load::load(sources, environment) {
         Ok(loaded) => loaded,
         Err(mistakes) => return Ending::from(mistakes),
     };
-    match block_on(run(&loaded)) {
+    let certificate = match certificate::load(&loaded.settings.listen) {
+        Ok(certificate) => certificate,
+        Err(wrong) => return Ending::misused(wrong),
+    };
+    let sockets = match sockets::take(names.as_deref()) {
+        Ok(sockets) => sockets,
+        Err(wrong) => return Ending::failed(wrong),
+    };
+    match block_on(run(&loaded, Given { certificate, sockets })) {
         Ok(Ok(ending)) | Err(ending) => ending,
         Ok(Err(error)) => Ending::failed(error),
     }
@@ -66,119 +71,39 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Ending> {
     Ok(done)
 }
 
-async fn run(loaded: &Loaded) -> Result<Ending, String> {
+async fn run(loaded: &Loaded, given: Given) -> Result<Ending, String> {
     let settings = &loaded.settings;
     let log = begin_log(loaded, settings)?;
-    let ending = start(settings).await?.run_until_told(settings).await;
+    let running = running::start(settings, given).await?;
+    let ending = until_told(running, settings).await;
     log.tell_all_dropped();
     Ok(ending)
 }
 
-/// A gateway whose port is open.
-pub struct Running {
-    /// Where its clients connect.
-    pub address: SocketAddr,
-    /// What answers them.
-    pub cache: Arc<Cache>,
-    door: Door,
-    listener: TcpListener,
-    drain: watch::Sender<bool>,
-    /// How many permits the door has.
-    connections: usize,
-}
-
-/// A gateway that serves, until this is dropped.
-pub struct Serving {
-    permits: Arc<Semaphore>,
-    drain: watch::Sender<bool>,
-    connections: usize,
-    _tasks: JoinSet<()>,
-}
-
-/// Opens the gateway's port.
-///
-/// # Errors
-/// A sentence that says what could not be had.
-pub async fn start(settings: &Settings) -> Result<Running, String> {
-    let world = World::real(settings).map_err(|error| error.to_string())?;
-    let Address::Tcp(address) = settings.listen.address else {
-        return Err("listen.address: a unix socket is not served in this release".to_owned());
+/// Serves until a signal comes, and drains.
+pub async fn until_told(running: Running, settings: &Settings) -> Ending {
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return Ending::failed(format_args!("signals: {error}")),
     };
-    let refused = |error| format!("listen.address {address}: {error}");
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
-    let address = listener.local_addr().map_err(refused)?;
-    let (drain, draining) = watch::channel(false);
-    let mut settings = settings.clone();
-    settings.listen.max_connections = within_open_files(&settings);
-    let door = assemble::door(&settings, world, draining);
-    let (cache, connections) = (Arc::clone(&door.gateway.cache), settings.listen.max_connections);
-    Ok(Running { address, cache, door, listener, drain, connections })
-}
-
-/// As many connections as the settings and the system's limit on open files allow. Some files are
-/// kept back: with all of them taken by clients nobody could be answered.
-fn within_open_files(settings: &Settings) -> usize {
-    let wanted = settings.listen.max_connections;
-    // Each client's connection may have one upstream beside it.
-    let all = wanted.saturating_mul(2).saturating_add(KEPT_FILES);
-    let allowed = process::open_files(all);
-    let kept = settings.upstream.max_in_flight.saturating_mul(2).saturating_add(KEPT_FILES);
-    let connections = wanted.min(allowed - kept.min(allowed / 2)).max(1);
-    if connections < wanted {
-        warn!(
-            connections,
-            "listen.max_connections is {wanted}, but the system allows {allowed} open files"
-        );
-    }
-    connections
-}
-
-/// For the log, the listener, the settings files, name look-ups.
-const KEPT_FILES: usize = 64;
-
-impl Running {
-    /// Serves until a signal comes, and drains.
-    pub async fn run_until_told(self, settings: &Settings) -> Ending {
-        let mut signals = match Signals::listen() {
-            Ok(signals) => signals,
-            Err(error) => return Ending::failed(format_args!("signals: {error}")),
-        };
-        let (address, cache) = (self.address, Arc::clone(&self.cache));
-        let serving = self.serve();
-        // Not through the log: whoever starts the gateway waits for this line at any level.
-        say(&format!("verifik-gateway: listening on http://{address}"));
-        signals.next().await;
-        let (waiting, under_way) = cache.queue.load();
-        info!(waiting, under_way, "asked to end; reads of the upstream that are not done yet");
-        let lifecycle = &settings.lifecycle;
-        let (delay, deadline) = (lifecycle.drain_delay, lifecycle.drain_timeout);
-        let drained = drain::drain(&mut signals, delay, deadline, serving.finish()).await;
-        tell_accounts(&cache.accounts.totals());
-        match drained {
-            Drained::Finished => Ending::Done(String::new()),
-            Drained::Late => Ending::failed("the drain was cut off at lifecycle.drain_timeout"),
-            Drained::Hurried => Ending::failed("the drain was cut off by a second signal"),
-        }
-    }
-
-    /// Serves.
-    pub fn serve(self) -> Serving {
-        let Self { door, listener, drain, connections, .. } = self;
-        let (permits, mut tasks) = (Arc::clone(&door.permits), JoinSet::new());
-        tasks.spawn(tidy(door.clone()));
-        tasks.spawn(door.open(listener));
-        Serving { permits, drain, connections, _tasks: tasks }
-    }
-}
-
-impl Serving {
-    /// Takes no more requests, and waits until those under way are answered.
-    pub async fn finish(&self) {
-        self.drain.send_replace(true);
-        // Every connection holds a permit; with all of them here, none is open.
-        let all = u32::try_from(self.connections).unwrap_or(u32::MAX);
-        drop(self.permits.acquire_many(all).await);
-    }
+    let (cache, ready) = (Arc::clone(&running.cache), running.ready.clone());
+    let heading = running.heading();
+    let mut serving = running.serve();
+    // Not through the log: whoever starts the gateway waits for this line at any level.
+    say(&heading);
+    manager::ready();
+    signals.next().await;
+    ready.send_replace(false);
+    manager::stopping();
+    let (waiting, under_way) = cache.queue.load();
+    info!(waiting, under_way, "asked to end; reads of the upstream that are not done yet");
+    let (course, crowd) = (drain::course(&settings.lifecycle), serving.crowd.clone());
+    let gone = quiet::quiet(&crowd, &cache.clock);
+    let drained = drain::drain(&mut signals, course, gone, serving.finish()).await;
+    let cut_off = crowd.census().under_way;
+    serving.stop().await;
+    tell_accounts(&cache.accounts.totals());
+    drain::ending(drained, cut_off)
 }
 
 /// What has come of every request, at the end.
@@ -190,17 +115,6 @@ fn tell_accounts(totals: &Totals) {
         stored, collapsed, forwarded, refused, own, left, upstream, retries, background, "accounts"
     );
 }
-
-/// Does the store's housekeeping, which traffic alone would leave undone.
-async fn tidy(door: Door) {
-    let mut tick = interval(TIDY_EVERY);
-    loop {
-        tick.tick().await;
-        door.gateway.cache.store.tidy();
-    }
-}
-
-const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 /// Opens the log as the settings have it, keeps the process's memory as they have it, and tells what of
 /// them is without effect.

@@ -26,3 +26,4 @@ pub mod freshen;
 pub mod retry;
 pub mod churn;
 pub mod shed;
+pub mod closing;

@@ -13,17 +13,24 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 /// From where a connection comes: one IPv4 address, or 64 bits of an IPv6 one, since whoever has one
-/// of those has them all (RFC 6177).
+/// of those has them all (RFC 6177). Or this machine, over a socket in the file system.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Peer(u64);
+pub struct Peer(Option<u64>);
+
+impl Peer {
+    /// Whoever comes over a socket in the file system: such clients have no address to tell them apart
+    /// by.
+    pub const LOCAL: Self = Self(None);
+}
 
 impl From<IpAddr> for Peer {
     fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self(u64::from(address.to_bits())),
+        let network = match address.to_canonical() {
+            IpAddr::V4(address) => u64::from(address.to_bits()),
             // No address outside ::/64 begins with so many zeros, and inside it there is the loopback.
-            IpAddr::V6(address) => Self(u64::try_from(address.to_bits() >> 64).unwrap_or_default()),
-        }
+            IpAddr::V6(address) => u64::try_from(address.to_bits() >> 64).unwrap_or_default(),
+        };
+        Self(Some(network))
     }
 }
 
@@ -105,7 +112,7 @@ mod tests {
 
     fn guest(peer: u64, waits_since: Option<u64>, has_asked: bool) -> Guest {
         let waits_since = waits_since.map(Timestamp::from_secs);
-        Guest { peer: Peer(peer), waits_since, has_asked }
+        Guest { peer: Peer(Some(peer)), waits_since, has_asked }
     }
 
     #[test]
@@ -148,6 +155,7 @@ mod tests {
         ] {
             assert_eq!(peer(one) == peer(other), same, "{one} {other}");
         }
+        assert!(["0.0.0.0", "::", "::1"].iter().all(|address| peer(address) != Peer::LOCAL));
     }
 
     proptest! {

@@ -36,6 +36,17 @@ pub struct Part {
     number: u64,
 }
 
+/// The crowd in numbers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Census {
+    /// Connections that were ever opened.
+    pub entered: u64,
+    /// Those that are open.
+    pub open: usize,
+    /// Those of them whose client waits for us, or has not taken all of what it asked for.
+    pub under_way: usize,
+}
+
 /// One in so many leaves at a time: to find out who costs a look at all.
 const LEAVE_TOGETHER: usize = 64;
 
@@ -64,6 +75,14 @@ impl Crowd {
         let most = guests.len().div_ceil(LEAVE_TOGETHER);
         let leaving = shed::leaving(&guests, most, now).into_iter();
         leaving.filter(|place| connections.get(*place).is_some_and(|one| one.ends())).count()
+    }
+
+    /// Counts them.
+    pub fn census(&self) -> Census {
+        let open = self.lock();
+        let waiting = |one: &&Connection| one.exchanges.waits_since().is_none();
+        let under_way = open.connections.values().filter(waiting).count();
+        Census { entered: open.entered, open: open.connections.len(), under_way }
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {

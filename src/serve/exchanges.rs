@@ -26,6 +26,8 @@ struct Counts {
     answered: AtomicU64,
     /// When that was, in nanoseconds since the connection was opened.
     waits_since: AtomicU64,
+    /// Whether the next reply is the connection's last.
+    last: AtomicBool,
     /// Whether a part of an answer was handed on that may not be written yet,
     unwritten: AtomicBool,
     /// and who has the next.
@@ -56,6 +58,16 @@ impl Exchanges {
     /// Whether one is under way.
     pub fn under_way(&self) -> bool {
         self.0.state.load(Ordering::Acquire) & UNDER_WAY != 0
+    }
+
+    /// The gateway is to end: the next reply is the last.
+    pub fn end_with_the_next(&self) {
+        self.0.last.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the next reply is the last.
+    pub fn is_last(&self) -> bool {
+        self.0.last.load(Ordering::Relaxed)
     }
 
     /// All that was to be written is: if nothing is under way the next request is waited for, from

@@ -1,48 +1,36 @@
-//! Connections: accepted while there are permits, served by hyper's HTTP/1.1, ended by their
-//! deadlines or by a drain.
+//! Connections: accepted while there are permits, secured where there is a certificate, served by
+//! hyper's HTTP/1.1, ended by their deadlines or by a drain.
 
+use crate::base::time::Timestamp;
 use crate::observe::repeated::Event;
 use crate::observe::repeated::Line;
+use crate::policy::closing::Closing;
+use crate::policy::closing::closing;
 use crate::policy::shed::Peer;
+use crate::serve::counted::Counted;
 use crate::serve::crowd::Crowd;
 use crate::serve::exchanges::Exchanges;
-use crate::serve::exchanges::UnderWay;
 use crate::serve::gateway::Gateway;
-use crate::serve::gateway::Handling;
 use crate::serve::patience::Limits;
 use crate::serve::patience::Patient;
-use crate::serve::reply::ReplyBody;
-use crate::upstream::failure::Failure;
-use bytes::Bytes;
-use http::Request;
-use http::Response;
-use http::Version;
-use http::header::CONNECTION;
-use http_body::Body;
-use http_body::Frame;
-use http_body::SizeHint;
-use hyper::body::Incoming;
+use crate::serve::port::Caller;
+use crate::serve::port::Port;
+use crate::serve::tls::Certificate;
 use hyper::server::conn::http1;
-use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
-use std::convert::Infallible;
-use std::net::IpAddr;
-use std::pin::Pin;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Context;
-use std::task::Poll;
-use std::task::ready;
 use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
-use tokio::net::TcpListener;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 use tracing::warn;
 
@@ -59,50 +47,70 @@ pub struct Door {
     pub permits: Arc<Semaphore>,
     /// Those that are.
     pub crowd: Crowd,
-    /// Turns true when the gateway is to take no more requests.
+    /// Over TLS, if there is a certificate.
+    pub certificate: Option<Arc<Certificate>>,
+    /// Turns true when the gateway is to end: each reply is its connection's last.
     pub draining: watch::Receiver<bool>,
+    /// How long it then waits for another request on each, and for newcomers.
+    pub linger: Duration,
 }
 
 impl Door {
-    /// Takes connections until the drain begins.
-    pub async fn open(self, listener: TcpListener) {
+    /// Takes connections until the drain begins, and then until nobody is left to come. Whom the system
+    /// has taken for a port that was handed on, the next process serves.
+    pub async fn open(self, port: Port) {
         let mut draining = self.draining.clone();
+        self.accept(&port, begin(&mut draining)).await;
+        if port.is_handed_on() {
+            return;
+        }
+        self.accept(&port, sleep(self.linger)).await;
+        for caller in port.close() {
+            self.let_in(caller).await;
+        }
+    }
+
+    /// Takes connections until `end`.
+    async fn accept(&self, port: &Port, end: impl Future<Output = ()>) {
+        let mut end = pin!(end);
         loop {
-            tokio::select! {
-                () = self.accept(&listener) => {}
-                () = begin(&mut draining) => return,
+            // Nothing else may stand here: an accepted connection must not be dropped.
+            let accepted = tokio::select! {
+                accepted = port.accept() => accepted,
+                () = end.as_mut() => return,
+            };
+            match accepted {
+                Ok(caller) => self.let_in(caller).await,
+                Err(error) => self.recover(&error).await,
             }
         }
     }
 
-    async fn accept(&self, listener: &TcpListener) {
-        match listener.accept().await {
-            Ok((io, peer)) => {
-                // Without this a reply in two writes waits for the client's acknowledgement.
-                if let Err(error) = io.set_nodelay(true) {
-                    debug!(%error, "a connection ended while it was being accepted");
-                }
-                self.take(io, peer.ip()).await;
-            }
-            Err(error) => {
-                // Most often no file descriptor is free; a busy loop would not free one.
-                if let Line::Written { left_out } = self.told("not accepted") {
-                    warn!(%error, left_out, "a connection could not be accepted");
-                }
-                let made = self.crowd.make_room(self.gateway.cache.clock.now());
-                sleep(if made > 0 { ROOM_IS_MADE } else { AFTER_A_FAILED_ACCEPT }).await;
-            }
+    async fn let_in(&self, caller: Caller) {
+        match caller {
+            Caller::Tcp(io, peer) => self.take(io, peer).await,
+            Caller::Unix(io) => self.take(io, Peer::LOCAL).await,
         }
+    }
+
+    /// A connection could not be accepted.
+    async fn recover(&self, error: &io::Error) {
+        // Most often no file descriptor is free; a busy loop would not free one.
+        if let Line::Written { left_out } = self.told("not accepted") {
+            warn!(%error, left_out, "a connection could not be accepted");
+        }
+        let made = self.crowd.make_room(self.now());
+        sleep(if made > 0 { ROOM_IS_MADE } else { AFTER_A_FAILED_ACCEPT }).await;
     }
 
     /// Takes a connection, as soon as there is room for it.
-    pub async fn take<T>(&self, io: T, peer: IpAddr)
+    pub async fn take<T>(&self, io: T, peer: Peer)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Some(permit) = self.permit().await else { return };
-        let (exchanges, now) = (Exchanges::default(), self.gateway.cache.clock.now());
-        let part = self.crowd.enter(Peer::from(peer), exchanges.clone(), now);
+        let exchanges = Exchanges::default();
+        let part = self.crowd.enter(peer, exchanges.clone(), self.now());
         let (door, number) = (self.clone(), part.number());
         let serving = tokio::spawn(async move {
             door.serve(io, exchanges).await;
@@ -118,7 +126,7 @@ impl Door {
             if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
                 return Some(permit);
             }
-            if self.crowd.make_room(self.gateway.cache.clock.now()) > 0
+            if self.crowd.make_room(self.now()) > 0
                 && let Line::Written { left_out } = self.told("full")
             {
                 warn!(left_out, "too many connections: idle ones are closed to make room");
@@ -131,16 +139,41 @@ impl Door {
     }
 
     fn told(&self, what: &'static str) -> Line {
-        let cache = &self.gateway.cache;
-        cache.repeated.note(Event("connections", what), cache.clock.now())
+        self.gateway.cache.repeated.note(Event("connections", what), self.now())
     }
 
-    /// Serves the requests of one connection, in their order.
+    fn now(&self) -> Timestamp {
+        self.gateway.cache.clock.now()
+    }
+
+    /// Serves one connection, over TLS if there is a certificate.
     pub async fn serve<T>(&self, io: T, exchanges: Exchanges)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let opened = self.now();
+        // Beneath TLS: a handshake is part of the wait for the first request.
         let io = Patient::new(io, self.limits, exchanges.clone());
+        let Some(certificate) = &self.certificate else {
+            return self.converse(io, exchanges, opened).await;
+        };
+        let acceptor = TlsAcceptor::from(certificate.current());
+        let secured = async {
+            match acceptor.accept(io).await {
+                Ok(io) => self.converse(io, exchanges, opened).await,
+                // Who does not speak TLS, or not ours, or not in time.
+                Err(error) => debug!(%error, "a connection ended before it was secured"),
+            }
+        };
+        // Apart: it is large, and would be part of every connection without TLS.
+        Box::pin(secured).await;
+    }
+
+    /// Serves the requests of one connection, in their order.
+    async fn converse<T>(&self, io: T, exchanges: Exchanges, opened: Timestamp)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             // `Patient` keeps these deadlines: hyper has one for a head and for idleness both.
@@ -151,13 +184,12 @@ impl Door {
             // Also what is held of a long answer for a client that does not read; without a word it
             // would be 400 KiB.
             .max_buf_size(self.max_header_bytes);
-        let service = Counted { gateway: self.gateway.clone(), exchanges };
+        let service = Counted { gateway: self.gateway.clone(), exchanges: exchanges.clone() };
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
-        let mut draining = self.draining.clone();
         let ended = tokio::select! {
             biased;
             ended = connection.as_mut() => ended,
-            () = begin(&mut draining) => {
+            () = self.leave(&exchanges, opened) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -165,6 +197,17 @@ impl Door {
         if let Err(error) = ended {
             // The client's affair, most often: it left, or was waited for long enough.
             debug!(%error, "a connection ended early");
+        }
+    }
+
+    /// Returns when a connection, opened then, is no longer to be waited for because the gateway ends.
+    async fn leave(&self, exchanges: &Exchanges, opened: Timestamp) {
+        begin(&mut self.draining.clone()).await;
+        exchanges.end_with_the_next();
+        let since = self.now();
+        let waits_since = || exchanges.waits_since().map(|since| opened.after(since));
+        while let Closing::In(wait) = closing(waits_since(), since, self.linger, self.now()) {
+            sleep(wait).await;
         }
     }
 }
@@ -181,81 +224,3 @@ const ROOM_IS_MADE: Duration = Duration::from_millis(1);
 
 /// How long until somebody else is looked for who could make room.
 const WAIT_FOR_ROOM: Duration = Duration::from_millis(100);
-
-/// The gateway, with the exchanges of one connection counted for its deadlines.
-struct Counted {
-    gateway: Gateway,
-    exchanges: Exchanges,
-}
-
-impl Service<Request<Incoming>> for Counted {
-    type Response = Response<Held>;
-    type Error = Infallible;
-    type Future = Holding;
-
-    fn call(&self, request: Request<Incoming>) -> Holding {
-        let version = request.version();
-        let Some(under_way) = self.exchanges.begin() else {
-            // The connection is being closed: no answer to it must be begun.
-            return Holding { handling: Handling::Now(None), version, under_way: None };
-        };
-        Holding { handling: self.gateway.handle(request), version, under_way: Some(under_way) }
-    }
-}
-
-/// A reply on its way, and its exchange.
-struct Holding {
-    handling: Handling,
-    /// The request's.
-    version: Version,
-    under_way: Option<UnderWay>,
-}
-
-impl Future for Holding {
-    type Output = Result<Response<Held>, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Ok(mut reply) = ready!(Pin::new(&mut self.handling).poll(cx));
-        if self.version < Version::HTTP_11 && reply.headers().contains_key(CONNECTION) {
-            // It says `close`. To an HTTP/1.0 client that asked for `keep-alive` hyper says that too,
-            // unless the reply is of that version.
-            *reply.version_mut() = self.version;
-        }
-        let under_way = self.under_way.take();
-        Poll::Ready(Ok(reply.map(|body| Held { body, under_way })))
-    }
-}
-
-/// A reply's body: while it is being sent its exchange is under way.
-struct Held {
-    body: ReplyBody,
-    under_way: Option<UnderWay>,
-}
-
-impl Body for Held {
-    type Data = Bytes;
-    type Error = Failure;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        let Self { body, under_way } = self.get_mut();
-        let (ReplyBody::Streamed(_), Some(under_way)) = (&body, under_way) else {
-            return Pin::new(body).poll_frame(cx);
-        };
-        // A part at a time: hyper would gather many for a client that does not read them.
-        ready!(under_way.exchanges().poll_written(cx));
-        let part = ready!(Pin::new(body).poll_frame(cx));
-        under_way.exchanges().hands_on();
-        Poll::Ready(part)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}

@@ -4,9 +4,6 @@
 //! the `answer_timeout`, say, or a `max_target_bytes` above the `max_header_bytes`.
 
 use crate::settings::address;
-use crate::settings::keys;
-use crate::settings::later;
-use crate::settings::later::Effect;
 use crate::settings::literal::literal;
 use crate::settings::mistakes::Mistakes;
 use crate::settings::mistakes::Wrong;
@@ -23,7 +20,6 @@ pub(crate) fn judge(settings: &Settings, tree: &Tree, mistakes: &mut Mistakes) {
     judge.lifetimes(settings);
     judge.penalties(settings);
     judge.addresses(settings);
-    judge.safety_not_there_yet();
 }
 
 struct Judge<'a> {
@@ -74,17 +70,6 @@ impl Judge<'_> {
         if url::leads_to(&settings.upstream.url, listen) {
             let what = "leads back to the gateway itself at";
             self.refuse(("upstream", "url"), what, ("listen", "address"));
-        }
-    }
-
-    /// Whoever sets one of these relies on it, so it is not ignored.
-    fn safety_not_there_yet(&mut self) {
-        for (section, key) in keys::all() {
-            let Some(value) = self.tree.leaf(section, key) else { continue };
-            let name = format!("{section}.{key}");
-            if later::effect(&name, value) == Effect::Refused {
-                self.mistakes.note(place(value), Some(&name), later::refusal());
-            }
         }
     }
 

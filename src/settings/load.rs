@@ -51,7 +51,7 @@ impl Loaded {
     /// A sentence for each key somebody set that has no effect yet: for the log, at start.
     pub fn not_yet_in_force(&self) -> Vec<String> {
         let set = |(_, value): &(String, &Value)| place(value) != DEFAULT;
-        let idle = |(key, value): &(String, &Value)| later::effect(key, value) == Effect::NotYet;
+        let idle = |(key, _): &(String, &Value)| later::effect(key) == Effect::NotYet;
         let told = |(key, value): (String, &Value)| {
             format!("{key} ({}) is not yet in force in this release", place(value))
         };
@@ -107,7 +107,6 @@ pub fn load(
 mod tests {
     use super::*;
     use crate::settings::model::CertificateFiles;
-    use crate::settings::model::Mode;
     use crate::settings::model::Rate;
     use crate::settings::sources::Flag;
 
@@ -129,10 +128,9 @@ mod tests {
 
     #[test]
     fn whoever_sets_what_is_not_yet_in_force_is_told() {
-        let sidecar = [set("VERIFIK_GATEWAY__LIFECYCLE__MODE", "sidecar")];
-        let loaded = load(&Sources::default(), sidecar).unwrap();
-        assert_eq!(loaded.settings.lifecycle.mode, Mode::Sidecar);
-        let expected = "lifecycle.mode (environment VERIFIK_GATEWAY__LIFECYCLE__MODE) is not yet \
+        let admin = [set("VERIFIK_GATEWAY__ADMIN__ADDRESS", "127.0.0.1:9")];
+        let loaded = load(&Sources::default(), admin).unwrap();
+        let expected = "admin.address (environment VERIFIK_GATEWAY__ADMIN__ADDRESS) is not yet \
                         in force in this release";
         assert_eq!(loaded.not_yet_in_force(), [expected]);
     }

@@ -39,6 +39,7 @@ use verifik_gateway::base::time::Clock;
 use verifik_gateway::base::time::Timestamp;
 use verifik_gateway::base::time::WallTime;
 use verifik_gateway::policy::key::KeySecret;
+use verifik_gateway::policy::shed::Peer;
 use verifik_gateway::serve::listener::Door;
 use verifik_gateway::settings::load::Loaded;
 use verifik_gateway::settings::load::load;
@@ -117,15 +118,15 @@ impl House {
     /// A client on a new connection.
     pub fn client(&self) -> Client {
         let (ours, theirs) = duplex(PIPE);
-        let door = self.door.clone();
-        tokio::spawn(async move { door.take(theirs, Ipv4Addr::LOCALHOST.into()).await });
+        let (door, peer) = (self.door.clone(), Peer::from(IpAddr::from(Ipv4Addr::LOCALHOST)));
+        tokio::spawn(async move { door.take(theirs, peer).await });
         Client::new(ours)
     }
 
     /// A client from an address of its own, once its connection is taken.
     pub async fn client_from(&self, peer: IpAddr) -> Client {
         let (ours, theirs) = duplex(PIPE);
-        self.door.take(theirs, peer).await;
+        self.door.take(theirs, Peer::from(peer)).await;
         Client::new(ours)
     }
 
