@@ -4,6 +4,7 @@
 use sd_notify::NotifyState;
 use std::future::pending;
 use std::time::Duration;
+use tokio::task::spawn_blocking;
 use tokio::time::interval;
 use tracing::debug;
 
@@ -32,7 +33,8 @@ pub async fn keep_telling() {
     let mut tick = interval(every(within));
     loop {
         tick.tick().await;
-        tell(&[NotifyState::Watchdog]);
+        // Apart: if it has stopped listening, this waits.
+        let _ = spawn_blocking(|| tell(&[NotifyState::Watchdog])).await;
     }
 }
 

@@ -186,13 +186,22 @@ impl Door {
             .max_buf_size(self.max_header_bytes);
         let service = Counted { gateway: self.gateway.clone(), exchanges: exchanges.clone() };
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
+        let mut draining = self.draining.clone();
         let ended = tokio::select! {
             biased;
-            ended = connection.as_mut() => ended,
-            () = self.leave(&exchanges, opened) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+            () = begin(&mut draining) => {
+                exchanges.end_with_the_next();
+                tokio::select! {
+                    biased;
+                    // First: a request that has come in time is answered.
+                    ended = connection.as_mut() => ended,
+                    () = self.leave(&exchanges, opened) => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                }
             }
+            ended = connection.as_mut() => ended,
         };
         if let Err(error) = ended {
             // The client's affair, most often: it left, or was waited for long enough.
@@ -200,12 +209,11 @@ impl Door {
         }
     }
 
-    /// Returns when a connection, opened then, is no longer to be waited for because the gateway ends.
+    /// Returns when a connection that was opened then is no longer waited for, since the drain begins
+    /// now.
     async fn leave(&self, exchanges: &Exchanges, opened: Timestamp) {
-        begin(&mut self.draining.clone()).await;
-        exchanges.end_with_the_next();
         let since = self.now();
-        let waits_since = || exchanges.waits_since().map(|since| opened.after(since));
+        let waits_since = || exchanges.waits_since().map(|waited| opened.after(waited));
         while let Closing::In(wait) = closing(waits_since(), since, self.linger, self.now()) {
             sleep(wait).await;
         }

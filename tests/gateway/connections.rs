@@ -5,7 +5,6 @@ use crate::support::client::request;
 use crate::support::house::ANN;
 use crate::support::house::BEN;
 use crate::support::house::House;
-use crate::support::house::pass;
 use crate::support::house::timed;
 use crate::support::search::unmarked;
 use crate::support::upstream::Say;
@@ -111,19 +110,4 @@ async fn a_connection_is_kept_until_the_client_wants_it_closed() {
     let reply = client.ask("GET", T1, &[("authorization", ANN), ("connection", "close")]).await;
     assert_eq!((reply.is_hit(), reply.field("connection")), (true, Some("close")));
     assert!(client.is_closed().await);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_drain_ends_idle_connections_at_once_and_others_after_their_reply() {
-    let house = House::new();
-    house.upstream.always(Say::ticket("t1", "open", &[]).after(5));
-    let (mut idle, mut busy) = (house.client(), house.client());
-    assert!(next_is_answered(&mut idle).await);
-    busy.write(request("GET", T1, &[("authorization", ANN)], "").repeat(2)).await;
-    pass(1).await;
-    house.drain.send(true).unwrap();
-    assert_eq!(timed(idle.is_closed()).await, (Duration::ZERO, true));
-    let reply = busy.reply_to("GET").await.unwrap();
-    assert_eq!((reply.status, reply.field("connection")), (200, Some("close")));
-    assert!(busy.is_closed().await, "the second request is not taken");
 }

@@ -18,6 +18,7 @@ pub mod faulty;
 pub mod trouble;
 pub mod limited;
 pub mod call;
+pub mod running;
 pub mod bad;
 pub mod certificates;
 pub mod secured;
