@@ -6,19 +6,19 @@ use crate::cache::state::Cache;
 use crate::observe::history::History;
 use crate::observe::history::Reading;
 use crate::observe::logging::DroppedLines;
-use crate::observe::readiness::Readiness;
 use arc_swap::ArcSwap;
 use arc_swap::ArcSwapOption;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use tokio::sync::watch;
 
 /// The gateway, as operators see it. What a reload changes is put in place here.
 pub struct Desk {
     /// What answers, and what it has counted.
     pub cache: Arc<Cache>,
     /// Whether it is to be sent requests.
-    pub readiness: Arc<Readiness>,
+    pub ready: watch::Receiver<bool>,
     /// When it began.
     pub began: Timestamp,
     /// The last minutes.
@@ -88,6 +88,11 @@ impl Reloads {
 }
 
 impl Desk {
+    /// Whether the gateway is to be sent requests.
+    pub fn is_ready(&self) -> bool {
+        *self.ready.borrow()
+    }
+
     /// All that was counted until now.
     pub fn reading(&self) -> Reading {
         let metrics = &self.cache.metrics;

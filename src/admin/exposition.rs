@@ -86,7 +86,7 @@ impl Snapshot {
             paced: cache.queue.paced(),
             connections: (metrics.connections.opened(), metrics.connections.are_open()),
             reloads: desk.reloads.told(),
-            ready: desk.readiness.holds(),
+            ready: desk.is_ready(),
             uptime: now.since(desk.began).as_secs_f64(),
             dropped: desk.losses.as_ref().map_or(0, |losses| losses.lines()),
             in_force: desk.in_force.load_full(),

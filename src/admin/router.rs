@@ -139,7 +139,7 @@ where
 }
 
 fn ready(desk: &Desk) -> Response<Full<Bytes>> {
-    let (status, said) = match desk.readiness.holds() {
+    let (status, said) = match desk.is_ready() {
         true => (StatusCode::OK, "ready"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };

@@ -21,7 +21,7 @@ pub(crate) fn stats(desk: &Desk) -> Value {
     let more = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": now.since(desk.began).as_secs_f64(),
-        "state": if desk.readiness.holds() { "serving" } else { "draining" },
+        "state": if desk.is_ready() { "serving" } else { "draining" },
         "stored_responses": responses,
         "stored_bytes": bytes,
         "memory_bytes": in_force.memory,

@@ -10,19 +10,19 @@ use crate::cache::state::Cache;
 use crate::observe::history::History;
 use crate::observe::history::SPAN;
 use crate::observe::logging::DroppedLines;
-use crate::observe::readiness::Readiness;
 use crate::settings::load::Loaded;
 use crate::settings::model::Settings;
 use arc_swap::ArcSwap;
 use arc_swap::ArcSwapOption;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio::time::interval;
 
 /// The desk over a gateway. `connections`: how many may really be open.
 pub fn desk(
     cache: Arc<Cache>,
-    readiness: Arc<Readiness>,
+    ready: watch::Receiver<bool>,
     in_force: InForce,
     token: Option<Token>,
     losses: Option<DroppedLines>,
@@ -30,7 +30,7 @@ pub fn desk(
     let began = cache.clock.now();
     Arc::new(Desk {
         cache,
-        readiness,
+        ready,
         began,
         history: History::default(),
         in_force: ArcSwap::from_pointee(in_force),

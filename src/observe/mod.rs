@@ -10,4 +10,3 @@ pub mod connections;
 pub mod metrics;
 pub mod history;
 pub mod process;
-pub mod readiness;

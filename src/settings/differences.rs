@@ -87,6 +87,8 @@ fn upstream(old: &Upstream, new: &Upstream) -> [(&'static str, bool); 10] {
     let Upstream {
         url,
         ca_file,
+        // Follows from the URL: the environment does not change.
+        proxy: _,
         connect_timeout,
         answer_timeout,
         body_timeout,

@@ -22,7 +22,7 @@ const WRONG: (&str, &str) = ("authorization", "Bearer operators-7f3cSECRES");
 async fn without_the_token_only_liveness_and_readiness_are_told() {
     let house = House::new();
     locked(&house);
-    house.desk.readiness.begin();
+    house.ready.send_replace(true);
     for (method, path, open) in [
         ("GET", "/live", true),
         ("HEAD", "/live", true),
@@ -77,9 +77,9 @@ async fn readiness_is_told_as_it_is() {
     let house = House::new();
     let ready = || async { house.operator().ask("GET", "/ready", &[]).await.status };
     assert_eq!(ready().await, 503);
-    house.desk.readiness.begin();
+    house.ready.send_replace(true);
     assert_eq!(ready().await, 200);
-    house.desk.readiness.end();
+    house.ready.send_replace(false);
     assert_eq!(ready().await, 503);
     assert_eq!(house.operator().ask("GET", "/live", &[]).await.status, 200);
 }

@@ -72,6 +72,8 @@ pub struct House {
     pub drain: watch::Sender<bool>,
     /// What operators see of it.
     pub desk: Arc<Desk>,
+    /// Whether it is to be sent requests.
+    pub ready: watch::Sender<bool>,
 }
 
 impl House {
@@ -111,8 +113,9 @@ impl House {
         };
         let (drain, draining) = watch::channel(false);
         let door = assemble::door(&settings, world, draining);
-        let desk = desk(&door, &settings, &loaded);
-        Self { door, upstream, wall_moved, reachable, silent, drain, desk }
+        let ready = watch::Sender::new(false);
+        let desk = desk(&door, &settings, &loaded, &ready);
+        Self { ready, door, upstream, wall_moved, reachable, silent, drain, desk }
     }
 
     /// A client on a new connection.
@@ -155,9 +158,14 @@ impl House {
 }
 
 /// What operators see of a gateway, for whoever is on this machine.
-pub fn desk(door: &Door, settings: &Settings, loaded: &Loaded) -> Arc<Desk> {
+pub fn desk(
+    door: &Door,
+    settings: &Settings,
+    loaded: &Loaded,
+    ready: &watch::Sender<bool>,
+) -> Arc<Desk> {
     let in_force = operators::in_force(settings, loaded, settings.listen.max_connections);
-    operators::desk(Arc::clone(&door.gateway.cache), Arc::default(), in_force, None, None)
+    operators::desk(Arc::clone(&door.gateway.cache), ready.subscribe(), in_force, None, None)
 }
 
 /// For tests about something else: what the store cannot answer is sent at once and once, however

@@ -170,8 +170,10 @@ pub fn trapped_house(change: impl FnOnce(&mut Settings)) -> (House, Trap) {
     };
     let (drain, draining) = watch::channel(false);
     let door = assemble::door(&settings, world, draining);
+    let ready = watch::Sender::new(true);
     let house = House {
-        desk: desk(&door, &settings, &loaded),
+        desk: desk(&door, &settings, &loaded, &ready),
+        ready,
         door,
         upstream,
         wall_moved: Arc::new(AtomicI64::new(0)),
