@@ -332,6 +332,7 @@ def says_when_alone():
     browser.execute_cdp_cmd("Network.emulateNetworkConditions", cut)
     said = until(lambda: shown("silence") and "does not answer" in text("silence-words"))
     check("it says that the gateway does not answer", unless(said, text("silence-words")))
+    check("and calls it by no better name", unless(text("state") == "No figures", text("state")))
     browser.execute_cdp_cmd("Network.emulateNetworkConditions", {**cut, "offline": False})
     find("again").click()
     back = until(lambda: not shown("silence"))
