@@ -24,7 +24,8 @@
 //!
 //! # A day in the life of a request
 //!
-//! 1. [`serve::listener`] accepts if a permit is free and hands each request on.
+//! 1. [`serve::listener`] accepts from a [`serve::port`] if a permit is free, secures the connection
+//!    ([`serve::tls`]) where it is to be, and hands each request on.
 //! 2. [`serve::gateway`] has the head read ([`serve::message`]; what cannot be proxied is refused),
 //!    replaces the credential by its hash, and makes an [`policy::inquiry::Inquiry`].
 //! 3. [`cache::exchange`] conducts.
@@ -114,6 +115,9 @@
 //!   `upstream.pass_through_answer_timeout`, is given up, though it gets on: an octet now and then
 //!   would hold a connection for ever ([`serve::patience`], [`upstream::body`]).
 //! - Where all connections are taken, idle ones are closed for who comes ([`policy::shed`]).
+//! - In a drain, connections on which nothing is under way are not closed at once but after a second
+//!   ([`policy::closing`]): their client may just be sending. A sidecar takes its leave within its
+//!   `drain_timeout`, of which it keeps two seconds for that.
 //! - TLS sessions with the upstream are not resumed: a resumed one skips the certificate, and would
 //!   outlive it ([`upstream::tls`]).
 //! - An answer with octets behind its announced length, and one after more than 16 interim answers, is

@@ -65,7 +65,7 @@ pub fn course(lifecycle: &Lifecycle) -> Course {
         // Within the same time: what is left of it is enough to take leave.
         Mode::Sidecar => {
             let closing = LEAVE.min(most);
-            Course { notice, application: Some(most - closing), closing }
+            Course { notice, application: Some(most.saturating_sub(closing)), closing }
         }
     }
 }
@@ -154,6 +154,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "the clock of paused time")]
     async fn each_part_of_a_drain_has_its_time() {
         let secs = |secs| async move { sleep(Duration::from_secs(secs)).await };
         for (mode, gone, finished, expected) in [

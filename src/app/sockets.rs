@@ -100,24 +100,23 @@ fn places(names: Option<&str>, count: usize) -> Result<Places, Unusable> {
         return Err(Unusable::TooMany(count));
     }
     let names: Vec<&str> = names.map(|names| names.split(':').collect()).unwrap_or_default();
-    let named = names.iter().take(count);
-    if !named.clone().any(|name| [LISTEN, ADMIN].contains(name)) {
+    let known = |name: &&str| [LISTEN, ADMIN].contains(name);
+    if !names.iter().take(count).any(known) {
         let place = |place| (place < count).then_some(place);
         return Ok(Places { listen: place(0), admin: place(1) });
     }
     let mut places = Places::default();
-    for (place, name) in named.enumerate() {
-        let (taken, name) = match *name {
-            LISTEN => (&mut places.listen, LISTEN),
-            ADMIN => (&mut places.admin, ADMIN),
+    for place in 0..count {
+        let (taken, name) = match names.get(place) {
+            Some(&LISTEN) => (&mut places.listen, LISTEN),
+            Some(&ADMIN) => (&mut places.admin, ADMIN),
             _ => return Err(Unusable::Unknown),
         };
         if taken.replace(place).is_some() {
             return Err(Unusable::Twice(name));
         }
     }
-    // Fewer names than sockets: nobody says what the rest are for.
-    if names.len() < count { Err(Unusable::Unknown) } else { Ok(places) }
+    Ok(places)
 }
 
 #[cfg(test)]

@@ -120,11 +120,12 @@ impl Gateway {
                 }
                 let outcome = Outcome::Answered(answer.how);
                 let reply = reply::answer(answer, inquiry.head);
-                self.note(&told, route, &reply, outcome);
                 self.enter(Entry::Stored);
+                self.note(&told, route, &reply, outcome);
                 Handling::Now(Some(reply))
             }
             Step::Later(ending) => {
+                self.cache.metrics.lookup.note(self.cache.clock.now().since(now));
                 let (gateway, route) = (self.clone(), route.clone());
                 let wish = portion::concerns(fields).then(|| fields.clone());
                 Handling::Later(Box::pin(async move {
@@ -138,8 +139,8 @@ impl Gateway {
                     Some(&NOTHING_STORED),
                     Duration::ZERO,
                 );
-                self.note(&told, route, &reply, Outcome::Answered(NOTHING_STORED));
                 self.enter(Entry::Refused);
+                self.note(&told, route, &reply, Outcome::Answered(NOTHING_STORED));
                 Handling::Now(Some(reply))
             }
         }
@@ -239,20 +240,20 @@ impl Gateway {
 
     fn refuse(&self, told: &Told, refusal: Refusal) -> Response<ReplyBody> {
         let reply = reply::notice(&refusal.notice(), None, Duration::ZERO);
-        self.note(told, "refused", &reply, Outcome::Own(refusal.as_str()));
         self.enter(Entry::Refused);
+        self.note(told, "refused", &reply, Outcome::Own(refusal.as_str()));
         reply
     }
 
     fn alive(&self, told: &Told) -> Response<ReplyBody> {
         let reply = reply::alive();
-        self.note(told, "live", &reply, Outcome::Own("live"));
         self.enter(Entry::Own);
+        self.note(told, "live", &reply, Outcome::Own("live"));
         reply
     }
 
-    /// Enters how a request has ended that waited for nothing: last, lest it be entered twice should
-    /// anything before have panicked.
+    /// Enters how a request has ended that waited for nothing: before it is told of, so that it is in
+    /// the accounts whatever becomes of that.
     fn enter(&self, entry: Entry) {
         self.cache.accounts.enter(entry);
     }

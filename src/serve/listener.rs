@@ -158,8 +158,18 @@ impl Door {
             return self.converse(io, exchanges, opened).await;
         };
         let acceptor = TlsAcceptor::from(certificate.current());
+        let mut draining = self.draining.clone();
         let secured = async {
-            match acceptor.accept(io).await {
+            let left = async {
+                begin(&mut draining).await;
+                self.leave(&exchanges, opened).await;
+            };
+            let shaken = tokio::select! {
+                biased;
+                shaken = acceptor.accept(io) => shaken,
+                () = left => return,
+            };
+            match shaken {
                 Ok(io) => self.converse(io, exchanges, opened).await,
                 // Who does not speak TLS, or not ours, or not in time.
                 Err(error) => debug!(%error, "a connection ended before it was secured"),

@@ -166,6 +166,7 @@ impl Port {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what an error becomes")]
 fn no_callers(error: io::Error) -> Vec<Caller> {
     debug!(%error, "a port was closed unseen");
     Vec::new()

@@ -25,7 +25,7 @@ const FEW: usize = 20_000;
 async fn memory_stays_within_what_is_allowed_and_a_little_however_much_there_is() {
     let keys = std::env::var("ENDURANCE_KEYS").ok();
     let keys = keys.map_or(FEW, |keys| keys.parse().expect("a whole number"));
-    let upstream = Upstream::open().await;
+    let upstream = Upstream::open();
     let process = gateway(FILES, &upstream, &[("CACHE__MEMORY", "32MiB")]);
     let address = process.address;
     let slow = [

@@ -21,7 +21,7 @@ const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn more_clients_than_files_are_served_and_the_limit_is_told() {
-    let upstream = Upstream::open().await;
+    let upstream = Upstream::open();
     let process = gateway(256, &upstream, &[]);
     let mut crowd = connected(400, process.address).await;
     for number in 0..50 {
@@ -38,7 +38,7 @@ async fn more_clients_than_files_are_served_and_the_limit_is_told() {
 
 #[tokio::test]
 async fn when_the_last_file_is_gone_accepting_waits_and_goes_on_by_itself() {
-    let upstream = Upstream::open().await;
+    let upstream = Upstream::open();
     let process = gateway(usize::try_from(MOST).unwrap(), &upstream, &[]);
     let mut kept = Client::connect(process.address).await;
     kept.read("hit", ANN).await;

@@ -26,7 +26,7 @@ const FILES: usize = 3 * SLOW;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_slow_connections_harm_no_healthy_client_and_hold_little_memory() {
     assert!(open_files(FILES) >= FILES, "the system allows too few open files to try it");
-    let upstream = Upstream::open().await;
+    let upstream = Upstream::open();
     let process = gateway(FILES, &upstream, &[("CACHE__MEMORY", "64MiB")]);
     Client::connect(process.address).await.read("long-1000000", ANN).await;
     let readers = [STORED, LONGER, PASSING].map(Slow::Reader);
@@ -52,7 +52,7 @@ async fn two_thousand_slow_connections_harm_no_healthy_client_and_hold_little_me
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_slow_connections_than_there_is_room_for_keep_nobody_out() {
     assert!(open_files(FILES) >= FILES, "the system allows too few open files to try it");
-    let upstream = Upstream::open().await;
+    let upstream = Upstream::open();
     let process = gateway(FILES, &upstream, &[("LISTEN__MAX_CONNECTIONS", "500")]);
     let crowd = Crowd::of(process.address, SLOW, &[Slow::Head]);
     sleep(Duration::from_secs(1)).await;

@@ -17,7 +17,7 @@ const READS: usize = 30_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_log_that_nobody_reads_has_lost_is_told_once_somebody_does() {
-    let upstream = Upstream::open().await;
+    let upstream = Upstream::open();
     let mut child = Command::new(BINARY)
         .env_clear()
         .env("VERIFIK_GATEWAY__LISTEN__ADDRESS", "127.0.0.1:0")

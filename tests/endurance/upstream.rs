@@ -15,7 +15,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    pub async fn open() -> Self {
+    pub fn open() -> Self {
         // Room for everybody to come at once: who finds none is heard a second later, or three.
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();

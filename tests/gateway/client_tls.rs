@@ -211,9 +211,12 @@ async fn a_drain_tells_clients_of_tls_that_their_next_reply_is_the_last() {
     let (house, _) = issuer.house();
     let mut client = Client::new(issuer.shakes(plain(&house, 1).await).await.unwrap());
     assert_eq!(kept(&mut client).await, (200, true));
+    let mut silent = plain(&house, 2).await;
     house.drain.send(true).unwrap();
     assert_eq!(kept(&mut client).await, (200, false));
     assert!(client.is_closed().await);
+    let (took, heard) = timed(silent.read(&mut [0; 9])).await;
+    assert_eq!((took, heard.unwrap_or(0)), (Duration::from_secs(1), 0));
 }
 
 #[tokio::test(start_paused = true)]

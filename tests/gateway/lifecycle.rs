@@ -34,7 +34,7 @@ async fn who_asks_once_more_in_the_last_second_is_answered_and_told_that_it_was_
     let (mut fresh, mut idle) = (house.client(), house.client());
     assert_eq!(kept(&mut idle).await, (200, true));
     house.drain.send(true).unwrap();
-    sleep(SECOND - Duration::from_millis(1)).await;
+    sleep(Duration::from_millis(999)).await;
     for client in [&mut fresh, &mut idle] {
         assert_eq!(kept(client).await, (200, false));
         assert!(client.is_closed().await);
@@ -127,8 +127,7 @@ fn upstream() -> Upstream {
     Upstream::open(|socket| socket, answer)
 }
 
-/// Asks on one connection after the other while they can be had, `newcomers` for so long and at the
-/// end on one that is kept; how often.
+/// Asks on one connection after the other for so long, if they can be had; how often.
 async fn asks_on(address: String, newcomers: Duration) -> usize {
     let (began, mut answered) = (Instant::now(), 0);
     while began.elapsed() < newcomers
@@ -165,7 +164,7 @@ async fn a_signal_under_load_resets_nobody() {
     let mut asking = tokio::task::JoinSet::new();
     for client in 0..8_u64 {
         // Until well into the second that is left.
-        asking.spawn(asks_on(address.clone(), Duration::from_millis(1_000)));
+        asking.spawn(asks_on(address.clone(), SECOND));
         let pause = Duration::from_millis(client * 100);
         asking.spawn(asks_until_told(gateway.client().await, pause));
     }
@@ -233,7 +232,7 @@ async fn a_sidecar_does_not_wait_for_its_application_for_ever() {
         move |head| {
             if head.contains("/held") {
                 arrived.send(()).unwrap();
-                std::thread::sleep(Duration::from_secs(60));
+                std::thread::sleep(60 * SECOND);
             }
             answer(head)
         },
