@@ -40,40 +40,10 @@ pub enum Command {
     Health(Sources, AdminPort),
 }
 
-const AFTER_HELP: &str = "\
-Examples:
-  verifik-gateway                          127.0.0.1:8080, in front of the API
-  verifik-gateway --listen 0.0.0.0:8080    for other machines as well
-  verifik-gateway --config gateway.toml    with a settings file
-  verifik-gateway check --config gateway.toml
-                                           what would be in force, or is wrong
-  verifik-gateway demo                     see it work: no token, no network
-  verifik-gateway demo --upstream-only 127.0.0.1:9000
-                                           a stand-in for the API, for tests
-  verifik-gateway fetch ids.txt --token-file token --output tickets.ndjson
-                                           many tickets; see fetch --help
-  verifik-gateway health                   whether the one that runs is ready
-  verifik-gateway purge --ticket ID        have it forget a ticket
-
-Settings:
-  Compiled defaults come first, then each --config FILE in turn, then the
-  environment, then the flags; the later wins, key by key. Every key has a
-  variable VERIFIK_GATEWAY__SECTION__KEY, such as
-    VERIFIK_GATEWAY__UPSTREAM__URL=https://api.verifik.co
-    VERIFIK_GATEWAY__CACHE__MEMORY=256MiB
-  `verifik-gateway check` prints all keys, what is in force and where it comes
-  from; config/default.toml explains them. HTTPS_PROXY and NO_PROXY are heeded
-  towards an https upstream.
-
-Exit codes:
-  0   done, or drained after a signal
-  1   something failed while running, or the drain was cut at its deadline
-  64  the command line or the settings are wrong; every mistake is told";
-
 /// A caching gateway for Verifik support tickets: repeated reads answered from memory, everything
 /// else passed through unchanged.
 #[derive(Debug, Parser)]
-#[command(name = "verifik-gateway", version, after_help = AFTER_HELP)]
+#[command(name = "verifik-gateway", version, after_help = options::AFTER_HELP)]
 struct Line {
     #[command(flatten)]
     options: Options,
@@ -84,13 +54,13 @@ struct Line {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Run the gateway (the default)
-    #[command(after_help = AFTER_HELP)]
+    #[command(after_help = options::AFTER_HELP)]
     Serve(Options),
     /// Print the settings in force and where each comes from, or everything wrong with them
-    #[command(after_help = AFTER_HELP)]
+    #[command(after_help = options::AFTER_HELP)]
     Check(Options),
     /// Show a miss, a hit, a not-found, a collapse and an invalidation, then keep serving
-    #[command(after_help = AFTER_HELP)]
+    #[command(after_help = options::AFTER_HELP)]
     Demo {
         #[command(flatten)]
         options: Options,
