@@ -38,9 +38,10 @@ struct Row {
     keep: fn(&mut Settings, &Settings),
 }
 
-/// Addresses, TLS on or off and `cache.memory` (design §4); what could not be undone; and what would
-/// contradict one of these while it waits. All else can be put in force while the gateway runs.
-const ROWS: [Row; 9] = [
+/// Addresses, TLS on or off and `cache.memory` (design §4); what is settled once for a process; and
+/// what would contradict one of these while it waits. All else can be put in force while the gateway
+/// runs.
+const ROWS: [Row; 10] = [
     Row {
         restart: Restart { key: "listen.address", why: "clients are connected to the open port" },
         waits: |old, new| old.listen.address != new.listen.address,
@@ -62,7 +63,10 @@ const ROWS: [Row; 9] = [
             why: "it leads to the port that is open until then, and so back to the gateway itself",
         },
         waits: |old, new| leads_to(&new.upstream.url, &old.listen.address),
-        keep: |kept, old| kept.upstream.url.clone_from(&old.upstream.url),
+        keep: |kept, old| {
+            kept.upstream.url.clone_from(&old.upstream.url);
+            kept.upstream.proxy.clone_from(&old.upstream.proxy);
+        },
     },
     Row {
         restart: Restart { key: "cache.memory", why: "the store is laid out for it at start" },
@@ -92,6 +96,11 @@ const ROWS: [Row; 9] = [
         },
         waits: |old, new| new.admin.token_file.is_none() && !is_local(&old.admin.address),
         keep: |kept, old| kept.admin.token_file.clone_from(&old.admin.token_file),
+    },
+    Row {
+        restart: Restart { key: "log.format", why: "the log has its form from when it was opened" },
+        waits: |old, new| old.log.format != new.log.format,
+        keep: |kept, old| kept.log.format = old.log.format,
     },
     Row {
         restart: Restart {
@@ -199,6 +208,8 @@ mod tests {
             ("TLS off", with_tls("a"), defaults(), &["listen.cert_file", "listen.key_file"]),
             ("a certificate", with_tls("a"), with_tls("b"), &[]),
             ("memory", defaults(), set(&[("cache.memory", "1GiB")]), &["cache.memory"]),
+            ("the log's form", defaults(), set(&[("log.format", "json")]), &["log.format"]),
+            ("the log's level", defaults(), set(&[("log.level", "warn")]), &[]),
             ("dumps on", defaults(), dumps.clone(), &["lifecycle.core_dumps"]),
             ("dumps off", dumps, defaults(), &[]),
         ] {
@@ -229,6 +240,30 @@ mod tests {
             (&defaults(), set(&loop_back), &["listen.address", "upstream.url"]),
         ] {
             assert_eq!(waiting(old, &new), expected, "{expected:?}");
+        }
+    }
+
+    /// The one in force asks in the clear and so without a proxy, or the new one does.
+    #[test]
+    fn an_upstream_that_waits_is_asked_through_its_own_proxy_until_then() {
+        let with_proxy = |keys: &[(&str, &str)]| {
+            let keys = keys.iter().map(|(key, value)| {
+                let key = key.replace('.', "__").to_uppercase();
+                (format!("VERIFIK_GATEWAY__{key}").into(), (*value).into())
+            });
+            let proxy = ("HTTPS_PROXY".into(), "http://proxy:3128".into());
+            load(&Sources::default(), keys.chain([proxy])).unwrap().settings
+        };
+        let (clear, loop_back) = ("http://10.0.0.1", "https://127.0.0.1:8080");
+        for (before, after) in
+            [("https://api.verifik.co", "http://127.0.0.1:8080"), (clear, loop_back)]
+        {
+            let old = with_proxy(&[("upstream.url", before)]);
+            let new = with_proxy(&[("listen.address", "[::1]:1"), ("upstream.url", after)]);
+            assert_eq!(waiting(&old, &new), ["listen.address", "upstream.url"], "{after}");
+            let kept = Changes::without_restart(&old, &new).upstream;
+            assert_ne!(old.upstream.proxy, new.upstream.proxy, "{after}");
+            assert_eq!(kept.proxy, old.upstream.proxy, "{after}");
         }
     }
 
