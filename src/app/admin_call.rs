@@ -172,7 +172,7 @@ impl Answer {
     pub fn in_words(&self) -> String {
         let status = self.status.as_u16();
         match serde_json::from_slice(&self.body) {
-            Ok(Words { code, message }) if code.starts_with("GATEWAY_") => {
+            Ok(Words { code, message }) if code.starts_with("ADMIN_") => {
                 format!("answered {status} {}: {}", escaped(&code), escaped(&message))
             }
             _ => format!("answered {status}, and not as an admin port does"),

@@ -13,6 +13,7 @@ use crate::settings::load::load;
 use crate::settings::sources::Sources;
 use http::Method;
 use http::StatusCode;
+use serde::Deserialize;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -67,11 +68,17 @@ fn readiness(answer: &Answer) -> Readiness<'_> {
     }
 }
 
-/// The reason, if it is one: a few words. What else might stand there is not for a terminal.
+/// The reason, if it is one: a word. What else might stand there is not for a terminal.
 fn reason(body: &[u8]) -> &str {
-    let text = str::from_utf8(body).unwrap_or_default().trim();
+    let status = serde_json::from_slice(body).map_or("", |Said { status }| status);
     let plain = |char: char| char.is_ascii_lowercase() || char == ' ';
-    if (1..=64).contains(&text.len()) && text.chars().all(plain) { text } else { UNSAID }
+    let is_reason = (1..=64).contains(&status.len()) && status.chars().all(plain);
+    if is_reason { status } else { UNSAID }
+}
+
+#[derive(Deserialize)]
+struct Said<'a> {
+    status: &'a str,
 }
 
 const UNSAID: &str = "it is draining, or has not started yet";
@@ -83,13 +90,15 @@ mod tests {
 
     #[test]
     fn an_answer_is_ready_or_not_or_somebody_elses() {
-        let long = "x".repeat(65);
+        let long = format!(r#"{{"status":"{}"}}"#, "x".repeat(65));
         for (status, body, expected) in [
             (200, "", Readiness::Ready),
-            (200, "ready\n", Readiness::Ready),
-            (503, "draining\n", Readiness::NotReady("draining")),
+            (200, r#"{"status":"ready"}"#, Readiness::Ready),
+            (503, r#"{"status":"draining"}"#, Readiness::NotReady("draining")),
+            (503, "draining", Readiness::NotReady(UNSAID)),
             (503, "", Readiness::NotReady(UNSAID)),
-            (503, "\u{1b}[2J", Readiness::NotReady(UNSAID)),
+            (503, r#"{"status":"\u001b[2J"}"#, Readiness::NotReady(UNSAID)),
+            (503, r#"{"status":"{}"}"#, Readiness::NotReady(UNSAID)),
             (503, &*long, Readiness::NotReady(UNSAID)),
             (204, "", Readiness::Unknown),
             (301, "", Readiness::Unknown),

@@ -97,8 +97,8 @@ fn health_is_ready_or_says_why_not() {
     };
     for (answer, code, said, told) in [
         (READY.to_owned(), 0, "ready\n", ""),
-        (answer("200 OK", "ready\n"), 0, "ready\n", ""),
-        (answer("503 No", "draining\n"), 1, "", "not ready: draining\n"),
+        (answer("200 OK", r#"{"status":"ready"}"#), 0, "ready\n", ""),
+        (answer("503 No", r#"{"status":"draining"}"#), 1, "", "not ready: draining\n"),
         (answer("503 No", "<b>"), 1, "", "not ready: it is draining, or has not started yet\n"),
         (answer("404 No", TOKEN), 1, "", "DESK answered 404, and not as an admin port does\n"),
         (answer("200 OK", &"x".repeat(20_000)), 1, "", "an answer that is longer than any of"),
@@ -182,7 +182,7 @@ fn purge_sends_what_is_to_be_forgotten_and_says_so() {
 #[test]
 fn a_token_is_sent_and_where_one_that_is_refused_comes_from_is_told() {
     let file = token_file("operators_token");
-    let refusal = r#"{"code":"GATEWAY_UNAUTHORIZED","message":"no"}"#;
+    let refusal = r#"{"code":"ADMIN_UNAUTHORIZED","message":"no"}"#;
     let length = refusal.len();
     let refusal = format!("HTTP/1.1 401 No\r\ncontent-length: {length}\r\n\r\n{refusal}");
     for (more, environment, told) in [
@@ -212,10 +212,10 @@ fn a_token_is_sent_and_where_one_that_is_refused_comes_from_is_told() {
 
 #[test]
 fn what_is_refused_is_told_in_the_gateways_own_words_alone() {
-    let bad = r#"{"code":"GATEWAY_BAD_PURGE","message":"no\u001b"}"#;
-    let echo = format!(r#"{{"code":"GATE","message":"{TOKEN}"}}"#);
+    let bad = r#"{"code":"ADMIN_BAD_PURGE","message":"no\u001b"}"#;
+    let echo = format!(r#"{{"code":"ADM","message":"{TOKEN}"}}"#);
     for (status, body, told) in [
-        (400, bad, "answered 400 GATEWAY_BAD_PURGE: no\\u{1b}\n"),
+        (400, bad, "answered 400 ADMIN_BAD_PURGE: no\\u{1b}\n"),
         (400, &*echo, "answered 400, and not as an admin port does\n"),
         (200, &*echo, "answered 200, and not as an admin port does\n"),
         (404, "", "answered 404, and not as an admin port does\n"),
