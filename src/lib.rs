@@ -124,8 +124,6 @@
 //!   a failure ([`upstream::heads`]).
 //! - 103 (Early Hints) is heard and dropped like any 1xx: hyper's server cannot send one.
 //! - What a mark covers is not used for validation either; it is asked for whole.
-//!
-//! What is not there yet, `verifik-gateway check` says key by key.
 
 pub mod base;
 pub mod fields;

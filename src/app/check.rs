@@ -1,13 +1,10 @@
-//! `check`: what is in force, as a settings file that says of each value where it comes from and
-//! whether this release acts on it.
+//! `check`: what is in force, as a settings file that says of each value where it comes from.
 
 use crate::app::certificate;
 use crate::app::ending::Ending;
 use crate::settings::keys::RESOURCE_KEYS;
 use crate::settings::keys::RESOURCES;
 use crate::settings::keys::SECTIONS;
-use crate::settings::later;
-use crate::settings::later::Effect;
 use crate::settings::literal::literal;
 use crate::settings::load::Loaded;
 use crate::settings::load::load;
@@ -38,8 +35,7 @@ pub fn check(
 /// The settings in force, as TOML. No value of theirs is a secret: tokens stand in files.
 fn report(loaded: &Loaded) -> String {
     let mut lines = vec![format!(
-        "# verifik-gateway {}: the settings in force, and where each comes from. What is marked\n\
-         # \"not yet in force\" is accepted, and takes effect with a later release.",
+        "# verifik-gateway {}: the settings in force, and where each comes from.",
         env!("CARGO_PKG_VERSION")
     )];
     let (list_place, resources) = loaded.tree.resources();
@@ -49,14 +45,14 @@ fn report(loaded: &Loaded) -> String {
     for (section, keys) in SECTIONS {
         lines.push(format!("\n[{section}]"));
         let values = keys.iter().filter_map(|key| Some((*key, loaded.tree.leaf(section, key)?)));
-        lines.extend(values.map(|(key, value)| line(section, key, value)));
+        lines.extend(values.map(|(key, value)| line(key, value)));
         lines.extend(Some(&loaded.settings).filter(|_| section == "upstream").and_then(proxy));
     }
     for resource in resources {
         lines.push(format!("\n[[{RESOURCES}]]"));
         let ValueKind::Table(keys) = &resource.kind else { continue };
         let values = RESOURCE_KEYS.iter().filter_map(|key| Some((*key, keys.get(*key)?)));
-        lines.extend(values.map(|(key, value)| line(RESOURCES, key, value)));
+        lines.extend(values.map(|(key, value)| line(key, value)));
     }
     lines.join("\n") + "\n"
 }
@@ -68,9 +64,7 @@ fn proxy(settings: &Settings) -> Option<String> {
     Some(format!("# through the proxy {} ({place})", proxy.uri.authority()?))
 }
 
-fn line(section: &str, key: &str, value: &Value) -> String {
+fn line(key: &str, value: &Value) -> String {
     let setting = format!("{key} = {}", literal(value));
-    let idle = later::effect(&format!("{section}.{key}")) == Effect::NotYet;
-    let note = if idle { "; not yet in force" } else { "" };
-    format!("{setting:COMMENT_COLUMN$} # {}{note}", place(value))
+    format!("{setting:COMMENT_COLUMN$} # {}", place(value))
 }

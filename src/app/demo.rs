@@ -75,7 +75,7 @@ async fn serve_stand_in(address: SocketAddr) -> Result<Ending, String> {
 /// The demonstration proper.
 async fn demonstrate(loaded: &Loaded) -> Result<Ending, String> {
     let mut settings = run::quieter(loaded, Level::Warn);
-    let _log = run::begin_log(loaded, &settings)?;
+    let _log = run::begin_log(&settings)?;
     let (gateway, upstream) = open(&mut settings).await?;
     let Some(address) = plain(&gateway, &settings) else { return Ok(Ending::misused(NOT_PLAIN)) };
     let mut told = io::stdout();

@@ -59,7 +59,7 @@ impl Gateway {
         let path = batch_path(&settings).to_owned();
         settings.batch.path = Some(path.clone());
         settings.listen.address = Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let log = run::begin_log(loaded, &settings)?;
+        let log = run::begin_log(&settings)?;
         let running = running::start(&settings, Given::default()).await?;
         let address = running.place.to_string();
         let embedded = Embedded {

@@ -73,7 +73,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Ending> {
 
 async fn run(loaded: &Loaded, given: Given) -> Result<Ending, String> {
     let settings = &loaded.settings;
-    let log = begin_log(loaded, settings)?;
+    let log = begin_log(settings)?;
     let running = running::start(settings, given).await?;
     let ending = until_told(running, settings).await;
     log.tell_all_dropped();
@@ -116,12 +116,11 @@ fn tell_accounts(totals: &Totals) {
     );
 }
 
-/// Opens the log as the settings have it, keeps the process's memory as they have it, and tells what of
-/// them is without effect.
+/// Opens the log as the settings have it, and keeps the process's memory as they have it.
 ///
 /// # Errors
 /// If there is one already.
-pub(crate) fn begin_log(loaded: &Loaded, settings: &Settings) -> Result<Log, String> {
+pub(crate) fn begin_log(settings: &Settings) -> Result<Log, String> {
     let log = open_log(&settings.log)?;
     tokio::spawn(log.dropped().tell());
     if let Err(error) = process::settle(settings.lifecycle.core_dumps) {
@@ -129,9 +128,6 @@ pub(crate) fn begin_log(loaded: &Loaded, settings: &Settings) -> Result<Log, Str
     }
     if settings.lifecycle.core_dumps {
         warn!("lifecycle.core_dumps is on: a core dump holds tokens and tickets in the clear");
-    }
-    for unheeded in loaded.not_yet_in_force() {
-        warn!("{unheeded}");
     }
     Ok(log)
 }

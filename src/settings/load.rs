@@ -3,8 +3,6 @@
 use crate::settings::contradictions;
 use crate::settings::keys;
 use crate::settings::keys::RESOURCES;
-use crate::settings::later;
-use crate::settings::later::Effect;
 use crate::settings::literal::literal;
 use crate::settings::mistakes::Mistakes;
 use crate::settings::model::Settings;
@@ -13,7 +11,6 @@ use crate::settings::proxy::Variables;
 use crate::settings::sections;
 use crate::settings::sources;
 use crate::settings::sources::Sources;
-use crate::settings::tree::DEFAULT;
 use crate::settings::tree::Tree;
 use crate::settings::tree::place;
 use config::Value;
@@ -46,16 +43,6 @@ impl Loaded {
             }
         }
         files
-    }
-
-    /// A sentence for each key somebody set that has no effect yet: for the log, at start.
-    pub fn not_yet_in_force(&self) -> Vec<String> {
-        let set = |(_, value): &(String, &Value)| place(value) != DEFAULT;
-        let idle = |(key, _): &(String, &Value)| later::effect(key) == Effect::NotYet;
-        let told = |(key, value): (String, &Value)| {
-            format!("{key} ({}) is not yet in force in this release", place(value))
-        };
-        self.leaves().filter(set).filter(idle).map(told).collect()
     }
 
     /// Every setting: its key, its value as it would be written, and where it comes from.
@@ -109,6 +96,7 @@ mod tests {
     use crate::settings::model::CertificateFiles;
     use crate::settings::model::Rate;
     use crate::settings::sources::Flag;
+    use crate::settings::tree::DEFAULT;
 
     fn set(name: &str, value: &str) -> (OsString, OsString) {
         (name.into(), value.into())
@@ -119,20 +107,11 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_need_nothing_and_ask_for_nothing_that_is_not_there() {
+    fn the_defaults_need_nothing() {
         let loaded = load(&Sources::default(), []).unwrap();
-        assert_eq!(loaded.not_yet_in_force(), [""; 0]);
+        assert!(loaded.told().iter().all(|[_, _, place]| place == DEFAULT));
         assert_eq!(loaded.settings.limit.rate, Rate::Learn);
         assert_eq!(loaded.settings.resources.len(), 1);
-    }
-
-    #[test]
-    fn whoever_sets_what_is_not_yet_in_force_is_told() {
-        let admin = [set("VERIFIK_GATEWAY__ADMIN__ADDRESS", "127.0.0.1:9")];
-        let loaded = load(&Sources::default(), admin).unwrap();
-        let expected = "admin.address (environment VERIFIK_GATEWAY__ADMIN__ADDRESS) is not yet \
-                        in force in this release";
-        assert_eq!(loaded.not_yet_in_force(), [expected]);
     }
 
     #[test]

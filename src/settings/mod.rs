@@ -4,7 +4,6 @@
 pub mod model;
 pub mod mistakes;
 pub mod keys;
-pub mod later;
 pub mod address;
 pub mod url;
 pub mod token;

@@ -147,7 +147,6 @@ fn the_examples_are_in_order() {
     assert_eq!((log.level, log.access), (Level::Debug, Access::All));
     let production = loaded(&files_only([config("production.toml")]));
     assert_eq!(production.settings.log.format, Format::Json);
-    assert_eq!(production.not_yet_in_force(), [""; 0]);
     assert_eq!(
         loaded(&files_only([config("default.toml")])).settings,
         loaded(&Sources::default()).settings
