@@ -56,7 +56,7 @@ fn main() {
 
 async fn compare(rounds: usize, reads: usize, crowd: usize) {
     assert!(open_files(FILES) >= FILES, "the system allows too few open files");
-    let upstream = Upstream::open().await;
+    let upstream = Upstream::open();
     let process = gateway(FILES, &upstream, &[]);
     Client::connect(process.address).await.read("long-1000000", ANN).await;
     println!("{reads} reads, alone and beside {crowd} slow connections; p50, p99, p99.9 in µs");

@@ -16,7 +16,7 @@ use crate::policy::budget;
 use crate::policy::closing::LINGER;
 use crate::policy::freshness::Lifetimes;
 use crate::policy::key::KeySecret;
-use crate::policy::lease::Terms;
+use crate::policy::lease;
 use crate::policy::line;
 use crate::policy::rules::Access;
 use crate::policy::rules::Batch;
@@ -27,6 +27,8 @@ use crate::serve::crowd::Crowd;
 use crate::serve::gateway::Gateway;
 use crate::serve::listener::Door;
 use crate::serve::patience::Limits;
+use crate::serve::places::Places;
+use crate::serve::terms::Terms;
 use crate::settings::model;
 use crate::settings::model::Settings;
 use crate::store::leases::Leases;
@@ -87,26 +89,30 @@ impl std::error::Error for AssemblyError {}
 impl World {
     /// The real one: sockets, the system's clocks, chance.
     pub fn real(settings: &Settings) -> Result<Self, AssemblyError> {
-        let upstream = &settings.upstream;
-        let roots = match upstream.url.scheme {
-            model::Scheme::Http => Roots::none(),
-            model::Scheme::Https => {
-                Roots::load(upstream.ca_file.as_deref()).map_err(AssemblyError::Tls)?
-            }
-        };
-        info!(roots = roots.source.as_str(), "trusting certificates");
-        let proxy = proxy(upstream);
-        let connector = tls::connector(&roots, proxy.as_ref(), upstream.connect_timeout);
-        let connector = connector.map_err(AssemblyError::Tls)?;
-        let client = PooledClient::new(connector, connection_limits(settings));
         let secret = draw::fresh_secret().map_err(AssemblyError::NoRandomness)?;
         Ok(Self {
-            sender: Arc::new(client),
+            sender: sender(settings).map_err(AssemblyError::Tls)?,
             clock: Clock::system(),
             draw: Draw::unforeseen(),
             keys: KeySecret::new(secret),
         })
     }
+}
+
+/// What carries requests to the upstream. This reads certificates from the disk.
+///
+/// # Errors
+/// What is wrong with those.
+pub fn sender(settings: &Settings) -> Result<Arc<dyn Sender>, TlsError> {
+    let upstream = &settings.upstream;
+    let roots = match upstream.url.scheme {
+        model::Scheme::Http => Roots::none(),
+        model::Scheme::Https => Roots::load(upstream.ca_file.as_deref())?,
+    };
+    info!(roots = roots.source.as_str(), "trusting certificates");
+    let proxy = proxy(upstream);
+    let connector = tls::connector(&roots, proxy.as_ref(), upstream.connect_timeout)?;
+    Ok(Arc::new(PooledClient::new(connector, connection_limits(settings))))
 }
 
 /// Through whom the upstream is reached, which the log is told: not the password, if there is one.
@@ -132,22 +138,15 @@ pub fn connection_limits(settings: &Settings) -> ConnectionLimits {
 
 /// The gateway behind its door. `draining` turns true when it is to take no more requests.
 pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) -> Door {
-    let listen = &settings.listen;
-    let limits = Limits {
-        header: listen.header_timeout,
-        idle: listen.idle_timeout,
-        write: listen.write_timeout,
-    };
     let gateway = Gateway {
         regime: Arc::new(ArcSwap::from_pointee(regime(settings, world.sender, 1))),
-        body_patience: listen.header_timeout,
         calls: Arc::new(Semaphore::new(batch::MOST_CALLS)),
         cache: Arc::new(Cache {
             store: store(settings),
             room: Room::new(room(settings.cache.memory)),
             leases: Leases::default(),
             keys: world.keys,
-            queue: Queue::new(terms(settings), world.clock.clone()),
+            queue: Queue::new(turns(settings), world.clock.clone()),
             fuse: Arc::default(),
             churn: Mutex::default(),
             hit: AtomicBool::new(false),
@@ -163,13 +162,24 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
     };
     Door {
         gateway,
-        limits,
-        max_header_bytes: listen.max_header_bytes,
-        permits: Arc::new(Semaphore::new(listen.max_connections.min(Semaphore::MAX_PERMITS))),
+        terms: Arc::new(ArcSwap::from_pointee(terms(&settings.listen))),
+        places: Places::new(settings.listen.max_connections),
         crowd: Crowd::default(),
         certificate: None,
         draining,
         linger: LINGER,
+    }
+}
+
+/// What the settings mean for connections.
+pub const fn terms(listen: &model::Listen) -> Terms {
+    Terms {
+        limits: Limits {
+            header: listen.header_timeout,
+            idle: listen.idle_timeout,
+            write: listen.write_timeout,
+        },
+        max_header_bytes: listen.max_header_bytes,
     }
 }
 
@@ -189,7 +199,7 @@ fn rules(settings: &Settings, edition: u64) -> Rules {
         edition,
         resources: settings.resources.clone(),
         lifetimes: lifetimes(settings),
-        lease: Terms { lease: leases.lease, grace: leases.lease_grace },
+        lease: lease::Terms { lease: leases.lease, grace: leases.lease_grace },
         client_directives: settings.cache.client_directives,
         max_stored_body: settings.cache.max_stored_body,
         max_target_bytes: settings.listen.max_target_bytes,
@@ -210,6 +220,7 @@ fn rules(settings: &Settings, edition: u64) -> Rules {
             body: settings.upstream.body_timeout,
             total: settings.upstream.total_timeout,
             pass_through: settings.upstream.pass_through_answer_timeout,
+            request_body: settings.listen.header_timeout,
             turn: settings.limit.max_wait,
         },
         access: match settings.log.access {
@@ -221,7 +232,7 @@ fn rules(settings: &Settings, edition: u64) -> Rules {
 }
 
 /// How the upstream's resources are to be asked for.
-fn terms(settings: &Settings) -> line::Terms {
+pub fn turns(settings: &Settings) -> line::Terms {
     let limit = &settings.limit;
     let rate = match limit.rate {
         model::Rate::Learn => budget::Rate::Learn,
@@ -236,7 +247,8 @@ fn terms(settings: &Settings) -> line::Terms {
     }
 }
 
-fn lifetimes(settings: &Settings) -> Lifetimes {
+/// How long answers stay fresh, and of use.
+pub fn lifetimes(settings: &Settings) -> Lifetimes {
     let lifetimes = &settings.lifetimes;
     Lifetimes {
         open: lifetimes.open,

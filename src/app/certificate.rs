@@ -3,6 +3,8 @@
 use crate::serve::tls::Certificate;
 use crate::serve::tls::Files;
 use crate::serve::tls::Reread;
+use crate::serve::tls::TlsFault;
+use crate::settings::model::CertificateFiles;
 use crate::settings::model::Listen;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +23,25 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A sentence that says which file is not good, and why.
 pub fn load(listen: &Listen) -> Result<Option<Arc<Certificate>>, String> {
     let Some(tls) = &listen.tls else { return Ok(None) };
-    let files = Files { certificate: tls.cert_file.clone(), key: tls.key_file.clone() };
-    let wrong = |fault| format!("listen.cert_file and listen.key_file: {fault}");
-    Ok(Some(Arc::new(Certificate::load(files).map_err(wrong)?)))
+    Ok(Some(Arc::new(Certificate::load(files(tls)).map_err(|fault| wrong(&fault))?)))
+}
+
+/// Has other files looked at from now on.
+///
+/// # Errors
+/// A sentence that says which file is not good, and why; all stays as it was.
+pub async fn move_to(certificate: &Arc<Certificate>, tls: &CertificateFiles) -> Result<(), String> {
+    let (certificate, files) = (Arc::clone(certificate), files(tls));
+    let moved = spawn_blocking(move || certificate.move_to(files)).await;
+    moved.map_err(|error| error.to_string())?.map_err(|fault| wrong(&fault))
+}
+
+fn files(tls: &CertificateFiles) -> Files {
+    Files { certificate: tls.cert_file.clone(), key: tls.key_file.clone() }
+}
+
+fn wrong(fault: &TlsFault) -> String {
+    format!("listen.cert_file and listen.key_file: {fault}")
 }
 
 /// Looks at the files now and then, for as long as the gateway runs.

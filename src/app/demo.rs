@@ -7,6 +7,7 @@ use crate::app::drain::Signals;
 use crate::app::ending::Ending;
 use crate::app::run;
 use crate::app::running;
+use crate::app::operators::Operators;
 use crate::app::running::Given;
 use crate::app::running::Running;
 use crate::app::stand_in::StandIn;
@@ -75,18 +76,20 @@ async fn serve_stand_in(address: SocketAddr) -> Result<Ending, String> {
 /// The demonstration proper.
 async fn demonstrate(loaded: &Loaded) -> Result<Ending, String> {
     let mut settings = run::quieter(loaded, Level::Warn);
-    let _log = run::begin_log(&settings)?;
+    let log = run::begin_log(&settings)?;
     let (gateway, upstream) = open(&mut settings).await?;
+    let gateway = gateway.with_operators(loaded, Some(log.dropped_lines())).await?;
     let Some(address) = plain(&gateway, &settings) else { return Ok(Ending::misused(NOT_PLAIN)) };
     let mut told = io::stdout();
-    let left_aside = run::set_at(loaded, "upstream", "url");
-    let _ = introduce(&settings, address, left_aside, &mut told);
+    let left_aside = loaded.set_at("upstream", "url");
+    let page = gateway.operators.as_ref().map(Operators::place);
+    let _ = introduce(&settings, address, page, left_aside, &mut told);
     let address = reachable(address);
     let walk = Walk::new(address, upstream);
     tokio::select! {
         // The gateway first: it says where it listens before the walk begins.
         biased;
-        ending = run::until_told(gateway, &settings) => Ok(ending),
+        ending = run::until_told(gateway, None) => Ok(ending),
         Err(wrong) = walk_then_wait(walk, address, &mut told) => Err(format!("{wrong}\n{ADVICE}")),
     }
 }
@@ -154,6 +157,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 fn introduce(
     settings: &Settings,
     gateway: SocketAddr,
+    page: Option<String>,
     left_aside: Option<&str>,
     told: &mut impl Write,
 ) -> io::Result<()> {
@@ -161,6 +165,9 @@ fn introduce(
     let (upstream, millis) = (&settings.upstream.url.authority, LATENCY.as_millis());
     writeln!(told, "A stand-in for the API, {millis} ms away:    http://{upstream}")?;
     writeln!(told, "The gateway between it and its clients: http://{gateway}")?;
+    if let Some(page) = page {
+        writeln!(told, "What operators see of it, in a browser: {page}")?;
+    }
     if let Some(place) = left_aside {
         writeln!(told, "upstream.url ({place}) is not asked: the stand-in is.")?;
     }
@@ -205,7 +212,7 @@ mod tests {
         let (gateway, upstream) = open(&mut settings).await.unwrap();
         let address = plain(&gateway, &settings).unwrap();
         let walk = Walk::new(reachable(address), upstream);
-        let serving = tokio::spawn(async move { run::until_told(gateway, &settings).await });
+        let serving = tokio::spawn(async move { run::until_told(gateway, None).await });
         let mut told = Vec::new();
         let ended = walk.go(&mut told).await;
         serving.abort();
@@ -243,11 +250,11 @@ mod tests {
 
     #[test]
     fn an_upstream_that_was_set_is_said_to_be_left_aside() {
-        assert_eq!(run::set_at(&loaded(&[]), "upstream", "url"), None);
+        assert_eq!(loaded(&[]).set_at("upstream", "url"), None);
         let loaded = loaded(&[("upstream", "url", "http://elsewhere")]);
         let (address, mut told) = ("127.0.0.1:80".parse().unwrap(), Vec::new());
-        let left_aside = run::set_at(&loaded, "upstream", "url");
-        introduce(&loaded.settings, address, left_aside, &mut told).unwrap();
+        let left_aside = loaded.set_at("upstream", "url");
+        introduce(&loaded.settings, address, None, left_aside, &mut told).unwrap();
         let told = String::from_utf8(told).unwrap();
         assert!(told.contains("upstream.url (--flag) is not asked: the stand-in is."), "{told}");
     }

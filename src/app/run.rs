@@ -7,6 +7,9 @@ use crate::app::ending::Ending;
 use crate::app::manager;
 use crate::app::process;
 use crate::app::quiet;
+use crate::app::reload;
+use crate::app::reload::Origin;
+use crate::app::reload::Reloader;
 use crate::app::running;
 use crate::app::running::Given;
 use crate::app::running::Running;
@@ -19,15 +22,13 @@ use crate::settings::load::Loaded;
 use crate::settings::model;
 use crate::settings::model::Settings;
 use crate::settings::sources::Sources;
-use crate::settings::tree::DEFAULT;
-use crate::settings::tree::place;
 use std::ffi::OsString;
 use std::io;
 use std::io::Write;
 use std::sync::Arc;
 use tokio::runtime::Builder;
+use tokio::task::JoinHandle;
 use tracing::info;
-use tracing::level_filters::LevelFilter;
 use tracing::warn;
 
 /// Runs the gateway. Returns when it has ended.
@@ -38,7 +39,7 @@ pub fn serve(
     let environment: Vec<_> = environment.into_iter().collect();
     let names = environment.iter().find(|(name, _)| name == "LISTEN_FDNAMES");
     let names = names.map(|(_, names)| names.to_string_lossy().into_owned());
-    let loaded = match load::load(sources, environment) {
+    let loaded = match load::load(sources, environment.clone()) {
         Ok(loaded) => loaded,
         Err(mistakes) => return Ending::from(mistakes),
     };
@@ -50,7 +51,8 @@ pub fn serve(
         Ok(sockets) => sockets,
         Err(wrong) => return Ending::failed(wrong),
     };
-    match block_on(run(&loaded, Given { certificate, sockets })) {
+    let origin = Origin { sources: sources.clone(), environment };
+    match block_on(run(loaded, origin, Given { certificate, sockets })) {
         Ok(Ok(ending)) | Err(ending) => ending,
         Ok(Err(error)) => Ending::failed(error),
     }
@@ -71,33 +73,41 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Ending> {
     Ok(done)
 }
 
-async fn run(loaded: &Loaded, given: Given) -> Result<Ending, String> {
-    let settings = &loaded.settings;
-    let log = begin_log(settings)?;
-    let running = running::start(settings, given).await?;
-    let ending = until_told(running, settings).await;
+async fn run(loaded: Loaded, origin: Origin, given: Given) -> Result<Ending, String> {
+    let log = Arc::new(begin_log(&loaded.settings)?);
+    let losses = Some(log.dropped_lines());
+    let running = running::start(&loaded.settings, given).await?;
+    let running = running.with_operators(&loaded, losses).await?;
+    let desk = running.operators.as_ref().map(|operators| Arc::clone(&operators.desk));
+    let controls = running.controls();
+    let reloader = Reloader::new(origin, loaded, controls, desk, Arc::clone(&log));
+    let reloading = tokio::spawn(reloader.watch());
+    let ending = until_told(running, Some(reloading)).await;
     log.tell_all_dropped();
     Ok(ending)
 }
 
-/// Serves until a signal comes, and drains.
-pub async fn until_told(running: Running, settings: &Settings) -> Ending {
+/// Serves until a signal comes, and drains. `reloading` ends before that.
+pub async fn until_told(running: Running, reloading: Option<JoinHandle<()>>) -> Ending {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return Ending::failed(format_args!("signals: {error}")),
     };
     let (cache, ready) = (Arc::clone(&running.cache), running.ready.clone());
-    let heading = running.heading();
+    let (settings, headings) = (Arc::clone(&running.settings), running.headings());
     let mut serving = running.serve();
-    // Not through the log: whoever starts the gateway waits for this line at any level.
-    say(&heading);
+    // Not through the log: whoever starts the gateway waits for these lines at any level.
+    say(&headings);
     manager::ready();
     signals.next().await;
+    if let Some(reloading) = reloading {
+        reloading.abort();
+    }
     ready.send_replace(false);
     manager::stopping();
     let (waiting, under_way) = cache.queue.load();
     info!(waiting, under_way, "asked to end; reads of the upstream that are not done yet");
-    let (course, crowd) = (drain::course(&settings.lifecycle), serving.crowd.clone());
+    let (course, crowd) = (drain::course(&settings.load().lifecycle), serving.crowd.clone());
     let gone = quiet::quiet(&crowd, &cache.clock);
     let drained = drain::drain(&mut signals, course, gone, serving.finish()).await;
     let cut_off = crowd.census().under_way;
@@ -136,18 +146,13 @@ pub(crate) fn begin_log(settings: &Settings) -> Result<Log, String> {
 /// it.
 pub(crate) fn quieter(loaded: &Loaded, level: model::Level) -> Settings {
     let mut settings = loaded.settings.clone();
-    if set_at(loaded, "log", "level").is_none() {
+    if loaded.set_at("log", "level").is_none() {
         settings.log.level = level;
-        if set_at(loaded, "log", "access").is_none() {
+        if loaded.set_at("log", "access").is_none() {
             settings.log.access = model::Access::Off;
         }
     }
     settings
-}
-
-/// Where a key was set, if it was.
-pub(crate) fn set_at<'a>(loaded: &'a Loaded, section: &str, key: &str) -> Option<&'a str> {
-    loaded.tree.leaf(section, key).map(place).filter(|place| *place != DEFAULT)
 }
 
 fn open_log(log: &model::Log) -> Result<Log, String> {
@@ -155,19 +160,7 @@ fn open_log(log: &model::Log) -> Result<Log, String> {
         model::Format::Text => Format::Text,
         model::Format::Json => Format::Json,
     };
-    Log::open(format, level(log.level)).map_err(|error| format!("the log: {error}"))
-}
-
-/// `log.level`, as the log takes it.
-pub(crate) const fn level(level: model::Level) -> LevelFilter {
-    match level {
-        model::Level::Off => LevelFilter::OFF,
-        model::Level::Error => LevelFilter::ERROR,
-        model::Level::Warn => LevelFilter::WARN,
-        model::Level::Info => LevelFilter::INFO,
-        model::Level::Debug => LevelFilter::DEBUG,
-        model::Level::Trace => LevelFilter::TRACE,
-    }
+    Log::open(format, reload::level(log.level)).map_err(|error| format!("the log: {error}"))
 }
 
 /// Says something on standard error, whatever the log's level is. That nobody listens there is no

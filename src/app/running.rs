@@ -3,21 +3,27 @@
 use crate::app::assemble;
 use crate::app::assemble::World;
 use crate::app::certificate;
+use crate::app::controls;
+use crate::app::controls::Controls;
 use crate::app::manager;
-use crate::app::process;
+use crate::app::operators;
+use crate::app::operators::Operators;
+use crate::app::sockets;
 use crate::app::sockets::Handed;
 use crate::app::sockets::Sockets;
 use crate::cache::state::Cache;
+use crate::observe::logging::DroppedLines;
 use crate::serve::crowd::Crowd;
 use crate::serve::listener::Door;
+use crate::serve::places::Places;
 use crate::serve::port::Place;
 use crate::serve::port::Port;
 use crate::serve::tls::Certificate;
-use crate::settings::model::Address;
+use crate::settings::load::Loaded;
 use crate::settings::model::Settings;
+use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::interval;
@@ -36,6 +42,10 @@ pub struct Given {
 pub struct Running {
     /// Where its clients connect.
     pub place: Place,
+    /// The operators' port, if it has one.
+    pub operators: Option<Operators>,
+    /// What it does goes by this.
+    pub settings: Arc<ArcSwap<Settings>>,
     /// What answers them.
     pub cache: Arc<Cache>,
     /// What proves to them that it is the gateway, over TLS.
@@ -47,17 +57,14 @@ pub struct Running {
     door: Door,
     port: Port,
     drain: watch::Sender<bool>,
-    /// How many permits the door has.
-    connections: usize,
 }
 
 /// A gateway that serves, until this is dropped.
 pub struct Serving {
     /// The open connections.
     pub crowd: Crowd,
-    permits: Arc<Semaphore>,
+    places: Places,
     drain: watch::Sender<bool>,
-    connections: usize,
     /// Takes connections.
     taking: JoinSet<()>,
     _tasks: JoinSet<()>,
@@ -70,77 +77,98 @@ pub struct Serving {
 pub async fn start(settings: &Settings, given: Given) -> Result<Running, String> {
     let Given { certificate, sockets: Sockets { listen, admin } } = given;
     let world = World::real(settings).map_err(|error| error.to_string())?;
-    let port = open(&settings.listen.address, listen).await?;
+    let port = sockets::open("listen", &settings.listen.address, listen).await?;
     let (drain, draining) = watch::channel(false);
     let mut settings = settings.clone();
-    settings.listen.max_connections = within_open_files(&settings);
+    settings.listen.max_connections = controls::within_open_files(&settings);
     let mut door = assemble::door(&settings, world, draining);
     door.certificate.clone_from(&certificate);
-    let (cache, connections) = (Arc::clone(&door.gateway.cache), settings.listen.max_connections);
-    let (place, ready) = (port.place().clone(), watch::Sender::new(true));
-    Ok(Running { place, cache, certificate, admin, ready, door, port, drain, connections })
+    Ok(Running {
+        place: port.place().clone(),
+        operators: None,
+        settings: Arc::new(ArcSwap::from_pointee(settings)),
+        cache: Arc::clone(&door.gateway.cache),
+        certificate,
+        admin,
+        ready: watch::Sender::new(true),
+        door,
+        port,
+        drain,
+    })
 }
-
-/// The port that was handed on, or the one that the settings name.
-async fn open(address: &Address, handed: Option<Handed>) -> Result<Port, String> {
-    if let Some(handed) = handed {
-        return handed.port().map_err(|error| format!("the socket that was handed on: {error}"));
-    }
-    match address {
-        Address::Tcp(address) => {
-            Port::open(*address).map_err(|error| format!("listen.address {address}: {error}"))
-        }
-        Address::Unix(path) => {
-            let refused = |error| format!("listen.address unix:{}: {error}", path.display());
-            Port::make(path).await.map_err(refused)
-        }
-    }
-}
-
-/// As many connections as the settings and the system's limit on open files allow. Some files are
-/// kept back: with all of them taken by clients nobody could be answered.
-fn within_open_files(settings: &Settings) -> usize {
-    let wanted = settings.listen.max_connections;
-    // Each client's connection may have one upstream beside it.
-    let all = wanted.saturating_mul(2).saturating_add(KEPT_FILES);
-    let allowed = process::open_files(all);
-    let kept = settings.upstream.max_in_flight.saturating_mul(2).saturating_add(KEPT_FILES);
-    let connections = wanted.min(allowed - kept.min(allowed / 2)).max(1);
-    if connections < wanted {
-        warn!(
-            connections,
-            "listen.max_connections is {wanted}, but the system allows {allowed} open files"
-        );
-    }
-    connections
-}
-
-/// For the log, the listener, the settings files, name look-ups.
-const KEPT_FILES: usize = 64;
 
 impl Running {
-    /// The line that says where clients connect.
-    pub fn heading(&self) -> String {
+    /// The lines that say where clients connect, and operators.
+    pub fn headings(&self) -> String {
         let scheme = match (&self.place, &self.certificate) {
             (Place::Tcp(_), Some(_)) => "https://",
             (Place::Tcp(_), None) => "http://",
             (Place::Unix(_), _) => "",
         };
-        format!("verifik-gateway: listening on {scheme}{}", self.place)
+        let clients = format!("verifik-gateway: listening on {scheme}{}", self.place);
+        let operators = self.operators.iter().map(Operators::heading);
+        [clients].into_iter().chain(operators).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Opens the operators' port too, unless that cannot be had and nobody has asked for it: the address of
+    /// the defaults is taken, most likely by another gateway.
+    ///
+    /// # Errors
+    /// A sentence that says what could not be had.
+    pub async fn with_operators(
+        mut self,
+        loaded: &Loaded,
+        losses: Option<DroppedLines>,
+    ) -> Result<Self, String> {
+        let settings = self.settings.load_full();
+        let token = operators::token(&settings.admin)?;
+        match sockets::open("admin", &settings.admin.address, self.admin.take()).await {
+            Ok(port) => {
+                let shown = operators::in_force(&settings, loaded, &[], self.connections());
+                let (cache, ready) = (Arc::clone(&self.cache), self.ready.subscribe());
+                let desk = operators::desk(cache, ready, shown, token, losses);
+                self.operators = Some(Operators { desk, port });
+            }
+            Err(error) if loaded.set_at("admin", "address").is_none() => {
+                warn!("{error}: going on without the operators' port, which nobody has asked for");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(self)
+    }
+
+    /// How many connections may be open.
+    fn connections(&self) -> usize {
+        self.settings.load().listen.max_connections
+    }
+
+    /// What new settings change.
+    pub fn controls(&self) -> Controls {
+        Controls {
+            cache: Arc::clone(&self.cache),
+            regime: Arc::clone(&self.door.gateway.regime),
+            terms: Arc::clone(&self.door.terms),
+            places: self.door.places.clone(),
+            certificate: self.certificate.clone(),
+            settings: Arc::clone(&self.settings),
+        }
     }
 
     /// Serves.
     pub fn serve(self) -> Serving {
-        let Self { door, port, drain, connections, certificate, .. } = self;
-        let (permits, crowd) = (Arc::clone(&door.permits), door.crowd.clone());
+        let Self { door, port, drain, certificate, operators, .. } = self;
+        let (places, crowd) = (door.places.clone(), door.crowd.clone());
         let (mut taking, mut tasks) = (JoinSet::new(), JoinSet::new());
         tasks.spawn(tidy(door.clone()));
         tasks.spawn(manager::keep_telling());
         if let Some(certificate) = certificate {
             tasks.spawn(certificate::watch(certificate));
         }
+        if let Some(operators) = operators {
+            tasks.spawn(operators.serve());
+        }
         taking.spawn(door.open(port));
-        Serving { crowd, permits, drain, connections, taking, _tasks: tasks }
+        Serving { crowd, places, drain, taking, _tasks: tasks }
     }
 
     /// Serves one client, which takes leave before the gateway does: nobody is waited for at the end.
@@ -156,9 +184,8 @@ impl Serving {
         self.drain.send_replace(true);
         // First: whoever still comes needs a permit.
         while self.taking.join_next().await.is_some() {}
-        // Every connection holds a permit; with all of them here, none is open.
-        let all = u32::try_from(self.connections).unwrap_or(u32::MAX);
-        drop(self.permits.acquire_many(all).await);
+        // Every connection has one.
+        self.places.all_are_free().await;
     }
 
     /// Closes the port, if that is not done. A socket's file goes with it.

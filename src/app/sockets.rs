@@ -3,6 +3,7 @@
 
 use crate::serve::port::Port;
 use listenfd::ListenFd;
+use crate::settings::model::Address;
 use std::fmt;
 use std::io;
 
@@ -80,6 +81,29 @@ fn socket(handed: &mut ListenFd, place: usize) -> Result<Handed, String> {
     match handed.take_unix_listener(place) {
         Ok(Some(listener)) => Ok(Handed::Unix(listener)),
         _ => Err(format!("LISTEN_FDS: socket {place} is no stream of the network or a path")),
+    }
+}
+
+/// The port that was handed on, or the one that the settings name in `section`.
+///
+/// # Errors
+/// A sentence that says what could not be had.
+pub(crate) async fn open(
+    section: &str,
+    address: &Address,
+    handed: Option<Handed>,
+) -> Result<Port, String> {
+    if let Some(handed) = handed {
+        return handed.port().map_err(|error| format!("the socket that was handed on: {error}"));
+    }
+    match address {
+        Address::Tcp(address) => {
+            Port::open(*address).map_err(|error| format!("{section}.address {address}: {error}"))
+        }
+        Address::Unix(path) => {
+            let refused = |error| format!("{section}.address unix:{}: {error}", path.display());
+            Port::make(path).await.map_err(refused)
+        }
     }
 }
 

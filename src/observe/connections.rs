@@ -1,5 +1,6 @@
 //! How many connections were opened, and are.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -10,15 +11,21 @@ pub struct Connections {
     closed: AtomicU64,
 }
 
-impl Connections {
-    /// One is opened.
-    pub fn open(&self) {
-        self.opened.fetch_add(1, Ordering::Relaxed);
-    }
+/// One that is open.
+#[derive(Debug)]
+pub struct Opened(Arc<Connections>);
 
-    /// One is closed.
-    pub fn close(&self) {
-        self.closed.fetch_add(1, Ordering::Relaxed);
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.0.closed.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Connections {
+    /// One is opened; it is closed when what this returns is dropped.
+    pub fn open(self: &Arc<Self>) -> Opened {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        Opened(Arc::clone(self))
     }
 
     /// How many were ever opened.

@@ -9,6 +9,7 @@ use crate::observe::counts::Counts;
 use crate::observe::histogram::Counted;
 use crate::observe::histogram::Histogram;
 use http::StatusCode;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -41,7 +42,7 @@ pub struct Metrics {
     /// What the breaker has done.
     pub breaker: Counts<&'static str>,
     /// Those of the gateway's port.
-    pub connections: Connections,
+    pub connections: Arc<Connections>,
 }
 
 /// A reply, by how it came about: the words of its `Cache-Status`, or of its refusal.

@@ -57,6 +57,8 @@ pub struct Deadlines {
     pub total: Duration,
     /// Other traffic: without progress on either side.
     pub pass_through: Duration,
+    /// For the body of a read to turn out empty, and for that of a batch to come.
+    pub request_body: Duration,
     /// Resources: for a turn to go upstream, unless the client says otherwise.
     pub turn: Duration,
 }

@@ -59,8 +59,6 @@ pub struct Gateway {
     pub regime: Arc<ArcSwap<Regime>>,
     /// What answers.
     pub cache: Arc<Cache>,
-    /// How long the body of a read may take to turn out empty.
-    pub body_patience: Duration,
     /// How many batch calls may be under way.
     pub calls: Arc<Semaphore>,
 }
@@ -150,7 +148,7 @@ impl Gateway {
     fn read_once_empty(&self, told: Told, head: Parts, mut body: Incoming) -> Handling {
         let (gateway, entered) = (self.clone(), Entered::open(&self.cache));
         Handling::Later(Box::pin(async move {
-            let empty = timeout(gateway.body_patience, is_empty(&mut body)).await;
+            let empty = timeout(told.regime.rules.deadlines.request_body, is_empty(&mut body)).await;
             entered.handed_on();
             match message::read(&told.regime.clone().rules, &head) {
                 Ok(Asked::Read(read)) if empty == Ok(true) => {
@@ -177,7 +175,7 @@ impl Gateway {
                 entered.handed_on();
                 return gateway.refuse(&told, Refusal::BatchFull);
             };
-            let read = batch_body::ids(body, most, gateway.body_patience).await;
+            let read = batch_body::ids(body, most, regime.rules.deadlines.request_body).await;
             let (query, cache) = (head.uri.query(), Arc::clone(&gateway.cache));
             let call = read.and_then(|ids| {
                 let tickets = Tickets::new(regime, cache, query, &head.headers);

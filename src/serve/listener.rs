@@ -11,11 +11,14 @@ use crate::serve::counted::Counted;
 use crate::serve::crowd::Crowd;
 use crate::serve::exchanges::Exchanges;
 use crate::serve::gateway::Gateway;
-use crate::serve::patience::Limits;
 use crate::serve::patience::Patient;
+use crate::serve::places::Taken;
+use crate::serve::places::Places;
 use crate::serve::port::Caller;
 use crate::serve::port::Port;
+use crate::serve::terms::Terms;
 use crate::serve::tls::Certificate;
+use arc_swap::ArcSwap;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
@@ -25,8 +28,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio::time::timeout;
@@ -39,12 +40,10 @@ use tracing::warn;
 pub struct Door {
     /// What answers on them.
     pub gateway: Gateway,
-    /// How long their clients are waited for.
-    pub limits: Limits,
-    /// `listen.max_header_bytes`.
-    pub max_header_bytes: usize,
+    /// How those are kept that come now.
+    pub terms: Arc<ArcSwap<Terms>>,
     /// `listen.max_connections`: those that may be open.
-    pub permits: Arc<Semaphore>,
+    pub places: Places,
     /// Those that are.
     pub crowd: Crowd,
     /// Over TLS, if there is a certificate.
@@ -108,32 +107,32 @@ impl Door {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Some(permit) = self.permit().await else { return };
+        let Some(place) = self.place().await else { return };
+        let opened = self.gateway.cache.metrics.connections.open();
         let exchanges = Exchanges::default();
         let part = self.crowd.enter(peer, exchanges.clone(), self.now());
         let (door, number) = (self.clone(), part.number());
         let serving = tokio::spawn(async move {
             door.serve(io, exchanges).await;
-            drop((part, permit));
+            drop((part, opened, place));
         });
         self.crowd.is_served(number, serving.abort_handle());
     }
 
     /// Room for one more connection: others are closed for it, if there are any that wait for nothing
     /// of ours.
-    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+    async fn place(&self) -> Option<Taken> {
         loop {
-            if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-                return Some(permit);
+            if let Some(place) = self.places.try_take() {
+                return Some(place);
             }
             if self.crowd.make_room(self.now()) > 0
                 && let Line::Written { left_out } = self.told("full")
             {
                 warn!(left_out, "too many connections: idle ones are closed to make room");
             }
-            let freed = timeout(WAIT_FOR_ROOM, Arc::clone(&self.permits).acquire_owned()).await;
-            if let Ok(permit) = freed {
-                return permit.ok();
+            if let Ok(freed) = timeout(WAIT_FOR_ROOM, self.places.take()).await {
+                return freed;
             }
         }
     }
@@ -151,11 +150,11 @@ impl Door {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let opened = self.now();
+        let (opened, terms) = (self.now(), **self.terms.load());
         // Beneath TLS: a handshake is part of the wait for the first request.
-        let io = Patient::new(io, self.limits, exchanges.clone());
+        let io = Patient::new(io, terms.limits, exchanges.clone());
         let Some(certificate) = &self.certificate else {
-            return self.converse(io, exchanges, opened).await;
+            return self.converse(io, terms, exchanges, opened).await;
         };
         let acceptor = TlsAcceptor::from(certificate.current());
         let mut draining = self.draining.clone();
@@ -170,7 +169,7 @@ impl Door {
                 () = left => return,
             };
             match shaken {
-                Ok(io) => self.converse(io, exchanges, opened).await,
+                Ok(io) => self.converse(io, terms, exchanges, opened).await,
                 // Who does not speak TLS, or not ours, or not in time.
                 Err(error) => debug!(%error, "a connection ended before it was secured"),
             }
@@ -180,7 +179,7 @@ impl Door {
     }
 
     /// Serves the requests of one connection, in their order.
-    async fn converse<T>(&self, io: T, exchanges: Exchanges, opened: Timestamp)
+    async fn converse<T>(&self, io: T, terms: Terms, exchanges: Exchanges, opened: Timestamp)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -190,10 +189,10 @@ impl Door {
             .header_read_timeout(None)
             // No `pipeline_flush`: with it hyper takes answers without a bound for a client that
             // does not read them.
-            .max_header_size(self.max_header_bytes)
+            .max_header_size(terms.max_header_bytes)
             // Also what is held of a long answer for a client that does not read; without a word it
             // would be 400 KiB.
-            .max_buf_size(self.max_header_bytes);
+            .max_buf_size(terms.max_header_bytes);
         let service = Counted { gateway: self.gateway.clone(), exchanges: exchanges.clone() };
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
         let mut draining = self.draining.clone();

@@ -12,6 +12,8 @@ pub mod gateway;
 pub mod exchanges;
 pub mod counted;
 pub mod patience;
+pub mod terms;
+pub mod places;
 pub mod crowd;
 pub mod tls;
 pub mod port;

@@ -26,7 +26,6 @@ const PROTOCOL: &[u8] = b"http/1.1";
 
 /// The gateway's certificate, as it is now.
 pub struct Certificate {
-    files: Files,
     current: RwLock<Arc<ServerConfig>>,
     seen: Mutex<Seen>,
 }
@@ -89,6 +88,7 @@ impl std::error::Error for TlsFault {}
 
 /// What stood in the files at the last look.
 struct Seen {
+    files: Files,
     good: blake3::Hash,
     refused: Option<blake3::Hash>,
 }
@@ -101,7 +101,7 @@ impl Certificate {
     pub fn load(files: Files) -> Result<Self, TlsFault> {
         let (good, pair) = look(&files);
         let current = RwLock::new(pair.and_then(|pair| pair.config(&files))?);
-        Ok(Self { files, current, seen: Mutex::new(Seen { good, refused: None }) })
+        Ok(Self { current, seen: Mutex::new(Seen { files, good, refused: None }) })
     }
 
     /// What is in force for a connection that begins now.
@@ -114,7 +114,7 @@ impl Certificate {
     pub fn reread(&self) -> Reread {
         // Two looks at a time would not know what the other has told.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (content, pair) = look(&self.files);
+        let (content, pair) = look(&seen.files);
         if content == seen.good {
             seen.refused = None;
             return Reread::Unchanged;
@@ -122,10 +122,10 @@ impl Certificate {
         if seen.refused == Some(content) {
             return Reread::StillRefused;
         }
-        match pair.and_then(|pair| pair.config(&self.files)) {
+        match pair.and_then(|pair| pair.config(&seen.files)) {
             Ok(config) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
-                *seen = Seen { good: content, refused: None };
+                (seen.good, seen.refused) = (content, None);
                 Reread::Replaced
             }
             Err(fault) => {
@@ -133,6 +133,25 @@ impl Certificate {
                 Reread::Refused(fault)
             }
         }
+    }
+}
+
+impl Certificate {
+    /// From now on these files are looked at, and what stands in them is in force. This reads from the
+    /// disk: not for a task of the runtime.
+    ///
+    /// # Errors
+    /// What is wrong with them; all stays as it was.
+    pub fn move_to(&self, files: Files) -> Result<(), TlsFault> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.files == files {
+            return Ok(());
+        }
+        let (good, pair) = look(&files);
+        let config = pair.and_then(|pair| pair.config(&files))?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
+        *seen = Seen { files, good, refused: None };
+        Ok(())
     }
 }
 

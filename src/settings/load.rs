@@ -11,6 +11,7 @@ use crate::settings::proxy::Variables;
 use crate::settings::sections;
 use crate::settings::sources;
 use crate::settings::sources::Sources;
+use crate::settings::tree::DEFAULT;
 use crate::settings::tree::Tree;
 use crate::settings::tree::place;
 use config::Value;
@@ -43,6 +44,11 @@ impl Loaded {
             }
         }
         files
+    }
+
+    /// Where a key was set, if it was.
+    pub(crate) fn set_at(&self, section: &str, key: &str) -> Option<&str> {
+        self.tree.leaf(section, key).map(place).filter(|place| *place != DEFAULT)
     }
 
     /// Every setting: its key, its value as it would be written, and where it comes from.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use verifik_gateway::admin::token::Token;
 
 fn locked(house: &House) {
-    house.desk.token.store(Some(Arc::new(Token::new("operators-7f3cSECRET"))));
+    house.desk.token.store(Some(Arc::new(Token::new(b"operators-7f3cSECRET"))));
 }
 
 const RIGHT: (&str, &str) = ("authorization", "Bearer operators-7f3cSECRET");
@@ -188,7 +188,7 @@ async fn the_gateways_own_port_knows_nothing_of_it() {
 async fn who_says_nothing_or_goes_on_for_ever_does_not_keep_a_place() {
     let house = House::new();
     let (ours, theirs) = tokio::io::duplex(1_000);
-    let port = verifik_gateway::app::operators::port(&house.desk);
+    let port = verifik_gateway::admin::port::Port::new(Arc::clone(&house.desk));
     let served = tokio::spawn(async move { port.serve(theirs).await });
     pass(11).await;
     assert!(served.is_finished());

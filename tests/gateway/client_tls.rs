@@ -188,7 +188,7 @@ async fn a_handshake_is_waited_for_as_long_as_a_head_and_keeps_nobody_else_waiti
     for io in [&mut silent, &mut half] {
         let _ = io.read_to_end(&mut Vec::new()).await;
     }
-    assert_eq!(began.elapsed(), house.door.limits.header);
+    assert_eq!(began.elapsed(), house.door.terms.load().limits.header);
 }
 
 #[tokio::test(start_paused = true)]

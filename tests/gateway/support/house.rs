@@ -30,6 +30,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower_service::Service;
 use verifik_gateway::admin::desk::Desk;
+use verifik_gateway::admin::port::Port;
 use verifik_gateway::app::assemble;
 use verifik_gateway::app::assemble::World;
 use verifik_gateway::app::operators;
@@ -136,7 +137,7 @@ impl House {
     /// An operator on a new connection.
     pub fn operator(&self) -> Operator {
         let (ours, theirs) = duplex(PIPE);
-        let port = operators::port(&self.desk);
+        let port = Port::new(Arc::clone(&self.desk));
         tokio::spawn(async move { port.serve(theirs).await });
         Operator::new(ours)
     }

@@ -1,0 +1,286 @@
+//! New settings for a gateway that runs: read when a signal says so or their files' content changes,
+//! judged as at the start, and put in force for what begins from then on (threats.md R22, R23).
+
+use crate::admin::desk::Desk;
+use crate::app::assemble;
+use crate::app::certificate;
+use crate::app::controls::Controls;
+use crate::app::manager;
+use crate::app::operators;
+use crate::app::process;
+use crate::observe::logging::Log;
+use crate::settings::changes::Changes;
+use crate::settings::changes::changes;
+use crate::settings::load::Loaded;
+use crate::settings::load::load;
+use crate::settings::model;
+use crate::settings::model::Settings;
+use crate::settings::sources::Sources;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::Signal;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tracing::info;
+use tracing::level_filters::LevelFilter;
+use tracing::warn;
+
+/// Between two looks at the files. Kubernetes swaps a symlink and does not say so; whoever edits a file
+/// looks at the log a moment later.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Where settings are read: the same as at the start.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Files and flags.
+    pub sources: Sources,
+    /// The environment of the start.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+/// Reads settings anew and puts them in force.
+pub struct Reloader {
+    origin: Origin,
+    /// What is in force.
+    loaded: Loaded,
+    controls: Controls,
+    desk: Option<Arc<Desk>>,
+    log: Arc<Log>,
+    /// Of the settings that keys depend on.
+    edition: u64,
+    /// What stood in the files when they were last read.
+    seen: blake3::Hash,
+    /// What stood in `upstream.ca_file`.
+    roots: blake3::Hash,
+}
+
+/// What came of a reload.
+struct Applied {
+    changes: Changes,
+    /// Whether another token is asked for, or other certificates are trusted, under the same keys.
+    contents: bool,
+}
+
+impl Reloader {
+    /// For a gateway that runs with what is `loaded`.
+    pub fn new(
+        origin: Origin,
+        loaded: Loaded,
+        controls: Controls,
+        desk: Option<Arc<Desk>>,
+        log: Arc<Log>,
+    ) -> Self {
+        let seen = content(&watched(&loaded));
+        let roots = content(&roots(&loaded.settings));
+        Self { origin, loaded, controls, desk, log, edition: 1, seen, roots }
+    }
+
+    /// Reloads whenever there is reason to. Runs until it is dropped.
+    pub async fn watch(mut self) {
+        let mut hangup = signal(SignalKind::hangup());
+        if let Err(error) = &hangup {
+            warn!(%error, "SIGHUP is not heard; settings are read again when their files change");
+        }
+        loop {
+            tokio::select! {
+                () = hung_up(&mut hangup) => self.reload().await,
+                () = sleep(LOOK_EVERY) => {
+                    if self.has_changed().await {
+                        self.reload().await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the files hold something else than when they were last read.
+    async fn has_changed(&self) -> bool {
+        let files = watched(&self.loaded);
+        spawn_blocking(move || content(&files)).await.is_ok_and(|content| content != self.seen)
+    }
+
+    /// Reads the settings, and puts them in force unless something is wrong with them.
+    pub async fn reload(&mut self) {
+        manager::reloading();
+        let Origin { sources, environment } = self.origin.clone();
+        let files = watched(&self.loaded);
+        // Before they are read: what changes after that is seen at the next look.
+        let read = spawn_blocking(move || (content(&files), load(&sources, environment))).await;
+        match read {
+            Ok((content, Ok(loaded))) => {
+                self.seen = content;
+                let outcome = self.put_in_force(loaded).await;
+                self.tell(outcome);
+            }
+            Ok((content, Err(mistakes))) => {
+                self.seen = content;
+                self.tell(Err(mistakes.to_string()));
+            }
+            Err(_) => self.tell(Err("they could not be read".to_owned())),
+        }
+        if let Some(certificate) = &self.controls.certificate {
+            certificate::look(certificate).await;
+        }
+        manager::ready();
+    }
+
+    /// All that can go wrong comes first, so that nothing or all of it is in force.
+    async fn put_in_force(&mut self, mut loaded: Loaded) -> Result<Applied, String> {
+        let changes = changes(&self.loaded.settings, &loaded.settings);
+        let settings = Changes::without_restart(&self.loaded.settings, &loaded.settings);
+        let admin = settings.admin.clone();
+        let token = spawn_blocking(move || operators::token(&admin)).await;
+        let token = token.map_err(|error| error.to_string())??;
+        let now_roots = content(&roots(&settings));
+        let contents = now_roots != self.roots;
+        let sender = if contents || reaches_otherwise(&changes) {
+            let settings = settings.clone();
+            let sender = spawn_blocking(move || assemble::sender(&settings)).await;
+            Some(sender.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?)
+        } else {
+            None
+        };
+        if let (Some(certificate), Some(tls)) = (&self.controls.certificate, &settings.listen.tls) {
+            certificate::move_to(certificate, tls).await?;
+        }
+        self.edition = self.edition.saturating_add(u64::from(changes.flush));
+        self.controls.take_over(&settings, sender, self.edition, changes.flush);
+        if let Err(error) = self.log.relevel(level(settings.log.level)) {
+            warn!(%error, "log.level stays as it was");
+        }
+        if changes.keys.contains(&"lifecycle.core_dumps")
+            && let Err(error) = process::settle(settings.lifecycle.core_dumps)
+        {
+            warn!(%error, "lifecycle.core_dumps is without effect: the system refuses");
+        }
+        loaded.settings = settings;
+        if let Some(desk) = &self.desk {
+            let connections = self.controls.settings.load().listen.max_connections;
+            let shown =
+                operators::in_force(&loaded.settings, &loaded, &changes.restart, connections);
+            desk.in_force.store(Arc::new(shown));
+            desk.token.store(token.map(Arc::new));
+        }
+        self.loaded = loaded;
+        self.roots = now_roots;
+        self.seen = content(&watched(&self.loaded));
+        Ok(Applied { changes, contents })
+    }
+
+    /// Tells the log, and whoever looks at the status page.
+    fn tell(&self, outcome: Result<Applied, String>) {
+        let now = self.controls.cache.clock.now();
+        let (applied, words) = match outcome {
+            Err(why) => {
+                warn!("the settings stay as they were: {why}");
+                (false, why)
+            }
+            Ok(applied) => (true, applied.in_words()),
+        };
+        if let Some(desk) = &self.desk {
+            desk.reloads.note(applied, words, now);
+        }
+    }
+}
+
+impl Applied {
+    /// Tells the log what has changed; the same in a sentence.
+    fn in_words(&self) -> String {
+        let Changes { keys, restart, flush } = &self.changes;
+        let in_force = keys.iter().filter(|key| !restart.iter().any(|waits| waits.key == **key));
+        let in_force: Vec<_> = in_force.copied().collect();
+        let mut words = Vec::new();
+        if !in_force.is_empty() {
+            words.push(format!("in force now: {}", in_force.join(", ")));
+        }
+        if self.contents {
+            words.push("other certificates are trusted".to_owned());
+        }
+        if *flush {
+            words.push("nothing that was stored is used any more".to_owned());
+        }
+        if words.is_empty() && restart.is_empty() {
+            words.push("nothing has changed".to_owned());
+        }
+        if !words.is_empty() {
+            info!("settings were read again: {}", words.join("; "));
+        }
+        for waits in restart {
+            warn!("{} waits for the next start: {}", waits.key, waits.why);
+            words.push(format!("{} waits for the next start: {}", waits.key, waits.why));
+        }
+        words.join("; ")
+    }
+}
+
+/// `log.level`, as the log takes it.
+pub(crate) const fn level(level: model::Level) -> LevelFilter {
+    match level {
+        model::Level::Off => LevelFilter::OFF,
+        model::Level::Error => LevelFilter::ERROR,
+        model::Level::Warn => LevelFilter::WARN,
+        model::Level::Info => LevelFilter::INFO,
+        model::Level::Debug => LevelFilter::DEBUG,
+        model::Level::Trace => LevelFilter::TRACE,
+    }
+}
+
+/// Returns when the signal comes; never without one.
+async fn hung_up(hangup: &mut io::Result<Signal>) {
+    match hangup {
+        Ok(hangup) => {
+            if hangup.recv().await.is_none() {
+                std::future::pending().await
+            }
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Whether connections to the upstream are made or kept in another way.
+fn reaches_otherwise(changes: &Changes) -> bool {
+    const KEYS: [&str; 5] = [
+        "upstream.url",
+        "upstream.ca_file",
+        "upstream.connect_timeout",
+        "upstream.idle_timeout",
+        "upstream.max_in_flight",
+    ];
+    changes.keys.iter().any(|key| KEYS.contains(key))
+}
+
+/// The files that are looked at. Those of the certificate for clients have a watch of their own, which
+/// knows that two of them belong together.
+fn watched(loaded: &Loaded) -> Vec<PathBuf> {
+    let tls = loaded.settings.listen.tls.as_ref();
+    let own = tls.map(|tls| [tls.cert_file.clone(), tls.key_file.clone()]);
+    let mut files = loaded.files();
+    files.retain(|file| own.as_ref().is_none_or(|own| !own.contains(file)));
+    files
+}
+
+fn roots(settings: &Settings) -> Vec<PathBuf> {
+    settings.upstream.ca_file.iter().cloned().collect()
+}
+
+/// By what files are known again: their content, since a time of theirs may stay as it was.
+fn content(files: &[PathBuf]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        match fs::read(file) {
+            Ok(octets) => {
+                hasher.update(&u64::try_from(octets.len()).unwrap_or(u64::MAX).to_be_bytes());
+                hasher.update(&octets);
+            }
+            // No file is so long.
+            Err(_) => drop(hasher.update(&[u8::MAX; 8])),
+        }
+    }
+    hasher.finalize()
+}

@@ -1,0 +1,147 @@
+//! How many connections may be open, which a reload may change.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+
+/// Places for connections.
+#[derive(Clone)]
+pub struct Places(Arc<Shared>);
+
+struct Shared {
+    permits: Arc<Semaphore>,
+    count: Mutex<Count>,
+}
+
+struct Count {
+    /// How many there are to be.
+    most: usize,
+    /// How many more there are still, whose connections were open when there were to be fewer.
+    surplus: usize,
+}
+
+/// A place that is taken; given back when dropped.
+pub struct Taken {
+    places: Places,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Places {
+    /// So many.
+    pub fn new(most: usize) -> Self {
+        let most = most.min(Semaphore::MAX_PERMITS);
+        let count = Mutex::new(Count { most, surplus: 0 });
+        Self(Arc::new(Shared { permits: Arc::new(Semaphore::new(most)), count }))
+    }
+
+    /// From now on there are so many. Who has one keeps it.
+    pub fn resize(&self, most: usize) {
+        let most = most.min(Semaphore::MAX_PERMITS);
+        let mut count = self.count();
+        let there = count.most.saturating_add(count.surplus);
+        count.most = most;
+        if most >= there {
+            count.surplus = 0;
+            self.0.permits.add_permits(most - there);
+        } else {
+            let gone = self.0.permits.forget_permits(there - most);
+            count.surplus = (there - most).saturating_sub(gone);
+        }
+    }
+
+    /// One, if one is free.
+    pub fn try_take(&self) -> Option<Taken> {
+        Arc::clone(&self.0.permits).try_acquire_owned().ok().map(|permit| self.place(permit))
+    }
+
+    /// One, as soon as one is free.
+    pub async fn take(&self) -> Option<Taken> {
+        let permit = Arc::clone(&self.0.permits).acquire_owned().await;
+        permit.ok().map(|permit| self.place(permit))
+    }
+
+    /// Returns when nobody has one. To be called where nobody resizes them any more.
+    pub async fn all_are_free(&self) {
+        let all = {
+            let mut count = self.count();
+            count.most.saturating_add(std::mem::take(&mut count.surplus))
+        };
+        drop(self.0.permits.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await);
+    }
+
+    fn place(&self, permit: OwnedSemaphorePermit) -> Taken {
+        Taken { places: self.clone(), permit: Some(permit) }
+    }
+
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.0.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut count = self.places.count();
+        if count.surplus > 0
+            && let Some(permit) = self.permit.take()
+        {
+            count.surplus -= 1;
+            permit.forget();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn free(places: &Places) -> usize {
+        places.0.permits.available_permits()
+    }
+
+    #[tokio::test]
+    async fn there_are_as_many_as_last_said_once_the_surplus_is_given_back() {
+        let places = Places::new(3);
+        let mut taken: Vec<_> = (0..3).map(|_| places.try_take().unwrap()).collect();
+        assert!(places.try_take().is_none());
+        places.resize(5);
+        assert_eq!(free(&places), 2);
+        places.resize(1);
+        assert_eq!(free(&places), 0);
+        taken.pop();
+        taken.pop();
+        assert_eq!(free(&places), 0, "two were too many");
+        taken.pop();
+        assert_eq!(free(&places), 1);
+        places.resize(2);
+        let (_one, _other) = (places.take().await, places.take().await);
+        assert!(places.try_take().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_surplus_that_is_wanted_again_is_no_surplus() {
+        let places = Places::new(4);
+        let taken: Vec<_> = (0..4).map(|_| places.try_take().unwrap()).collect();
+        places.resize(2);
+        places.resize(3);
+        drop(taken);
+        assert_eq!(free(&places), 3);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_all_of_them_waits_for_the_surplus_too() {
+        let places = Places::new(2);
+        let (one, other) = (places.try_take(), places.try_take());
+        places.resize(1);
+        let all = places.clone();
+        let waiting = tokio::spawn(async move { all.all_are_free().await });
+        tokio::task::yield_now().await;
+        drop(one);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(other);
+        waiting.await.unwrap();
+    }
+}
