@@ -8,6 +8,7 @@ use crate::support::running::PATIENCE;
 use crate::support::running::Running;
 use crate::support::running::asks;
 use crate::support::running::kept;
+use crate::support::running::ran;
 use crate::support::running::set;
 use std::env::temp_dir;
 use std::fs;
@@ -139,10 +140,8 @@ fn sockets_of_which_nobody_knows_what_they_are_for_are_refused() {
     ] {
         let socket = || OwnedFd::from(TcpListener::bind("127.0.0.1:0").unwrap());
         let mut command = started(TWO, vec![socket(), socket()], &[("+LISTEN_FDNAMES", names)]);
-        let child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{said}");
+        let (code, said) = ran(&mut command);
+        assert_eq!(code, Some(1), "{said}");
         assert!(said.contains(expected), "{said}");
     }
 }

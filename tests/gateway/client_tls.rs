@@ -13,6 +13,7 @@ use crate::support::running::PATIENCE;
 use crate::support::running::Running;
 use crate::support::running::asks;
 use crate::support::running::kept;
+use crate::support::running::ran;
 use crate::support::running::set;
 use rcgen::CertificateParams;
 use rcgen::CertifiedIssuer;
@@ -28,6 +29,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -291,20 +293,19 @@ async fn while_clients_connect_a_good_pair_is_taken_and_a_broken_one_is_not() {
 #[test]
 fn files_that_are_not_good_end_serve_and_check_with_64() {
     let issuer = Issuer::new("refused");
-    let ran = |arguments: &[&str]| {
+    let judged = |arguments: &[&str]| {
         let mut command = Command::new(BINARY);
         set(&mut command, &issuer.settings());
-        let output = command.args(arguments).output().unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        ran(command.args(arguments).stdout(Stdio::null()))
     };
-    assert_eq!(ran(&["check"]), (Some(0), String::new()));
-    let (code, said) = ran(&["demo", "--listen", "127.0.0.1:0"]);
+    assert_eq!(judged(&["check"]), (Some(0), String::new()));
+    let (code, said) = judged(&["demo", "--listen", "127.0.0.1:0"]);
     assert_eq!(code, Some(64), "{said}");
     assert!(said.contains("know neither unix sockets nor TLS"), "{said}");
     let (_, other) = issuer.issue();
     fs::write(&issuer.files.key, &other).unwrap();
     for arguments in [&["check"][..], &["serve", "--listen", "127.0.0.1:0"]] {
-        let (code, said) = ran(arguments);
+        let (code, said) = judged(arguments);
         assert_eq!(code, Some(64), "{arguments:?}: {said}");
         let expected = "listen.cert_file and listen.key_file: ";
         assert!(said.contains(expected) && said.contains("key.pem: is not the key of"), "{said}");

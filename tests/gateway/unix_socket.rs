@@ -7,6 +7,7 @@ use crate::support::running::BINARY;
 use crate::support::running::Running;
 use crate::support::running::asks;
 use crate::support::running::kept;
+use crate::support::running::ran;
 use crate::support::running::set;
 use std::env::temp_dir;
 use std::fs;
@@ -34,12 +35,11 @@ async fn client(path: &Path) -> Client<UnixStream> {
     Client::new(UnixStream::connect(path).await.unwrap())
 }
 
-/// Runs it, though it does not get as far as to serve: exit code, and what it says.
-fn ran(arguments: &[&str], address: &str) -> (Option<i32>, String) {
+/// Runs it where it does not get as far as to serve: exit code, and what it says.
+fn refused(arguments: &[&str], address: &str) -> (Option<i32>, String) {
     let mut command = Command::new(BINARY);
     set(&mut command, &[("LISTEN__ADDRESS", address)]);
-    let output = command.args(arguments).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    ran(command.args(arguments))
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn it_is_served_from_beginning_to_end_over_what_another_has_left_behind() 
     assert_eq!(kept(&mut first).await, (200, true));
     let hit = asks(&mut client(&path).await).await.unwrap();
     assert!(hit.is_hit(), "{}", hit.cache());
-    let (code, said) = ran(&[], &address(&path));
+    let (code, said) = refused(&[], &address(&path));
     assert_eq!(code, Some(1), "{said}");
     let expected = format!("listen.address {}: another process listens there", address(&path));
     assert!(said.contains(&expected), "{said}");
@@ -71,7 +71,7 @@ async fn it_is_served_from_beginning_to_end_over_what_another_has_left_behind() 
 fn what_is_no_socket_stays_where_it_is() {
     let path = path("file");
     fs::write(&path, "precious").unwrap();
-    let (code, said) = ran(&[], &address(&path));
+    let (code, said) = refused(&[], &address(&path));
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("is there, and is no socket"), "{said}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
@@ -81,7 +81,7 @@ fn what_is_no_socket_stays_where_it_is() {
 #[test]
 fn a_demonstration_says_that_its_clients_do_not_know_them() {
     let path = path("demo");
-    let (code, said) = ran(&["demo"], &address(&path));
+    let (code, said) = refused(&["demo"], &address(&path));
     assert_eq!((code, path.exists()), (Some(64), false), "{said}");
     assert!(said.contains("know neither unix sockets nor TLS"), "{said}");
 }

@@ -95,6 +95,20 @@ impl Running {
     }
 }
 
+/// Runs it to its end, which comes soon or by force: exit code, and what it says.
+pub fn ran(command: &mut Command) -> (Option<i32>, String) {
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if began.elapsed() > PATIENCE {
+            child.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
