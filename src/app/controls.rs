@@ -40,8 +40,7 @@ impl Controls {
         flush: bool,
     ) {
         let cache = &self.cache;
-        let sender =
-            sender.unwrap_or_else(|| Arc::clone(&self.regime.load().destination.sender));
+        let sender = sender.unwrap_or_else(|| Arc::clone(&self.regime.load().destination.sender));
         // Before anything is stored for longer, or sent that may take longer.
         let retention = assemble::lifetimes(settings).retention();
         cache.store.reach(retention, settings.upstream.total_timeout);

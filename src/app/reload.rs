@@ -56,6 +56,8 @@ pub struct Reloader {
     edition: u64,
     /// What stood in the files when they were last read.
     seen: blake3::Hash,
+    /// The signal to reload; heard from the start, since it would end a process that does not hear it.
+    hangup: io::Result<Signal>,
     /// What stood in `upstream.ca_file`.
     roots: blake3::Hash,
 }
@@ -78,18 +80,18 @@ impl Reloader {
     ) -> Self {
         let seen = content(&watched(&loaded));
         let roots = content(&roots(&loaded.settings));
-        Self { origin, loaded, controls, desk, log, edition: 1, seen, roots }
+        let hangup = signal(SignalKind::hangup());
+        if let Err(error) = &hangup {
+            warn!(%error, "SIGHUP is not heard; settings are read again when their files change");
+        }
+        Self { origin, loaded, controls, desk, log, edition: 1, seen, hangup, roots }
     }
 
     /// Reloads whenever there is reason to. Runs until it is dropped.
     pub async fn watch(mut self) {
-        let mut hangup = signal(SignalKind::hangup());
-        if let Err(error) = &hangup {
-            warn!(%error, "SIGHUP is not heard; settings are read again when their files change");
-        }
         loop {
             tokio::select! {
-                () = hung_up(&mut hangup) => self.reload().await,
+                () = hung_up(&mut self.hangup) => self.reload().await,
                 () = sleep(LOOK_EVERY) => {
                     if self.has_changed().await {
                         self.reload().await;

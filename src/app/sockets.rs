@@ -2,8 +2,8 @@
 //! (`sd_listen_fds(3)`). They outlive the process, so that another one can go on where it ends.
 
 use crate::serve::port::Port;
-use listenfd::ListenFd;
 use crate::settings::model::Address;
+use listenfd::ListenFd;
 use std::fmt;
 use std::io;
 

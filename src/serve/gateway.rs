@@ -148,7 +148,8 @@ impl Gateway {
     fn read_once_empty(&self, told: Told, head: Parts, mut body: Incoming) -> Handling {
         let (gateway, entered) = (self.clone(), Entered::open(&self.cache));
         Handling::Later(Box::pin(async move {
-            let empty = timeout(told.regime.rules.deadlines.request_body, is_empty(&mut body)).await;
+            let empty =
+                timeout(told.regime.rules.deadlines.request_body, is_empty(&mut body)).await;
             entered.handed_on();
             match message::read(&told.regime.clone().rules, &head) {
                 Ok(Asked::Read(read)) if empty == Ok(true) => {

@@ -34,6 +34,7 @@ impl Process {
     pub fn start(mut command: Command, settings: &[(&str, &str)]) -> Self {
         let own = [
             ("LISTEN__ADDRESS", "127.0.0.1:0"),
+            ("ADMIN__ADDRESS", "127.0.0.1:0"),
             ("LOG__FORMAT", "json"),
             // All that it could ever say is searched when it has ended.
             ("LOG__LEVEL", "trace"),

@@ -165,7 +165,7 @@ pub fn desk(
     loaded: &Loaded,
     ready: &watch::Sender<bool>,
 ) -> Arc<Desk> {
-    let in_force = operators::in_force(settings, loaded, settings.listen.max_connections);
+    let in_force = operators::in_force(settings, loaded, &[], settings.listen.max_connections);
     operators::desk(Arc::clone(&door.gateway.cache), ready.subscribe(), in_force, None, None)
 }
 
