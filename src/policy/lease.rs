@@ -36,6 +36,17 @@ pub enum Authority {
 }
 
 impl Authority {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Due => "due",
+            Self::Grace => "grace",
+            Self::Ended => "ended",
+            Self::Unproved => "unproved",
+        }
+    }
+
     /// How far it reaches for one stored response. A bare not-found proves nothing, so a credential
     /// may have nothing but those; it may be repeated for one lease of its own, unless something is
     /// known against its credential.
@@ -113,6 +124,12 @@ impl Lease {
         } else {
             Authority::Ended
         }
+    }
+
+    /// How much of the lease is left; `None` without a proof, or where none is asked for.
+    pub fn left(&self, terms: Terms, now: Timestamp) -> Option<Duration> {
+        let proof = self.proof.filter(|_| !terms.lease.is_zero())?;
+        Some(terms.lease.saturating_sub(now.since(proof.sent_at)))
     }
 
     /// The lease with its probe in the background claimed, if one is due and none was claimed

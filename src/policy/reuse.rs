@@ -32,6 +32,31 @@ pub enum Plan {
     Refuse,
 }
 
+impl Plan {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reuse(_) => "reuse",
+            Self::Prove => "prove",
+            Self::Forward(_) => "forward",
+            Self::ForwardAnew(_) => "forward-anew",
+            Self::ForwardAlone(_) => "forward-alone",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+impl Besides {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Validate => "validate",
+            Self::Prove => "prove",
+        }
+    }
+}
+
 /// What a reuse starts in the background.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Besides {

@@ -21,6 +21,8 @@ use crate::observe::accounts::Entry;
 use crate::policy::portion;
 use crate::serve::batch::Batch;
 use crate::serve::batch_body;
+use crate::serve::explain;
+use crate::serve::explain::EXPLAIN;
 use crate::serve::message;
 use crate::serve::message::Asked;
 use crate::serve::message::Read;
@@ -34,6 +36,7 @@ use crate::serve::tickets;
 use crate::serve::tickets::Tickets;
 use arc_swap::ArcSwap;
 use http::HeaderMap;
+use http::HeaderValue;
 use http::Method;
 use http::Request;
 use http::Response;
@@ -82,6 +85,24 @@ impl Future for Handling {
     }
 }
 
+impl Handling {
+    /// The same, with a word on why it is answered like this.
+    fn explained(self, why: Option<HeaderValue>) -> Self {
+        let Some(why) = why else { return self };
+        match self {
+            Self::Now(reply) => Self::Now(reply.map(|mut reply| {
+                reply.headers_mut().insert(EXPLAIN, why);
+                reply
+            })),
+            Self::Later(reply) => Self::Later(Box::pin(async move {
+                let mut reply = reply.await;
+                reply.headers_mut().insert(EXPLAIN, why);
+                reply
+            })),
+        }
+    }
+}
+
 impl Gateway {
     /// Answers one request.
     pub fn handle(&self, request: Request<Incoming>) -> Handling {
@@ -109,22 +130,32 @@ impl Gateway {
         let (regime, fields) = (&told.regime, &head.headers);
         let is_head = head.method == Method::HEAD;
         let inquiry = tickets::inquire(read, target, fields, is_head, &regime.rules, &self.cache);
-        let route = &read.resource.name;
         let asking = Asking { regime, inquiry: &inquiry, target, fields, of_a_job: false };
-        match self.cache.answer(&asking, now) {
+        if explain::is_wanted(&head.method, fields) {
+            let why = explain::explanation(&self.cache, &asking, now);
+            return self.ask(&told, &asking, now).explained(why);
+        }
+        self.ask(&told, &asking, now)
+    }
+
+    /// Has a read answered.
+    fn ask(&self, told: &Told, asking: &Asking<'_>, now: Timestamp) -> Handling {
+        let Asking { inquiry, fields, .. } = *asking;
+        let route = &inquiry.resource.name;
+        match self.cache.answer(asking, now) {
             Step::Now(mut answer) => {
                 if portion::concerns(fields) {
-                    answer = answer.portioned(&head.method, fields);
+                    answer = answer.portioned(&told.method, fields);
                 }
                 let outcome = Outcome::Answered(answer.how);
                 let reply = reply::answer(answer, inquiry.head);
                 self.enter(Entry::Stored);
-                self.note(&told, route, &reply, outcome);
+                self.note(told, route, &reply, outcome);
                 Handling::Now(Some(reply))
             }
             Step::Later(ending) => {
                 self.cache.metrics.lookup.note(self.cache.clock.now().since(now));
-                let (gateway, route) = (self.clone(), route.clone());
+                let (gateway, told, route) = (self.clone(), told.clone(), route.clone());
                 let wish = portion::concerns(fields).then(|| fields.clone());
                 Handling::Later(Box::pin(async move {
                     let ending = portioned(ending.await, &told.method, wish.as_ref());
@@ -138,7 +169,7 @@ impl Gateway {
                     Duration::ZERO,
                 );
                 self.enter(Entry::Refused);
-                self.note(&told, route, &reply, Outcome::Answered(NOTHING_STORED));
+                self.note(told, route, &reply, Outcome::Answered(NOTHING_STORED));
                 Handling::Now(Some(reply))
             }
         }
@@ -302,6 +333,7 @@ async fn is_empty(body: &mut Incoming) -> bool {
 }
 
 /// What is said about an exchange once it is over.
+#[derive(Clone)]
 struct Told {
     regime: Arc<Regime>,
     method: Method,

@@ -4,6 +4,7 @@ pub mod notice;
 pub mod refusal;
 pub mod message;
 pub mod tickets;
+pub mod explain;
 pub mod batch_body;
 pub mod batch_line;
 pub mod batch;

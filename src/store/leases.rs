@@ -18,6 +18,7 @@ use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::RwLockReadGuard;
 use std::sync::RwLockWriteGuard;
+use std::time::Duration;
 
 /// What is known of each credential. Two whose tags collide share a lease, but never a stored
 /// response.
@@ -40,6 +41,11 @@ impl Leases {
             return Authority::Holds;
         }
         self.read().of(credential).authority(terms, now)
+    }
+
+    /// How much of its lease `credential` has left; `None` if it has none, or needs none.
+    pub fn left(&self, credential: Tag, terms: Terms, now: Timestamp) -> Option<Duration> {
+        self.read().of(credential).left(terms, now)
     }
 
     /// Takes note that a forward has brought a proof of `credential`. `turn` and `asked_at`: when

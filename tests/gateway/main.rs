@@ -36,6 +36,7 @@ mod connections;
 mod streaming;
 mod refusals;
 mod spellings;
+mod explain;
 mod failures;
 mod second_try;
 mod retries;
