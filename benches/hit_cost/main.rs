@@ -4,6 +4,8 @@
 //! In one run and in turns: bare hyper answering the same bytes from memory, the least cache on
 //! hyper and moka, and the gateway as shipped, without and with an access line for each request.
 //! Then misses of ids never asked for before, then a stampede. `--quick` only shows that it works.
+//! With `HIT_COST_BEFORE=FILE` another build of the gateway takes its turns too: what a change costs
+//! is seen in one run or not at all.
 //!
 //! It fails if any answer was not the one asked for, if a hit reached the upstream, if a miss did
 //! not, or if a stampede sent more than one request. It ends only processes it started.
@@ -31,6 +33,7 @@ use std::io;
 use std::iter::repeat_n;
 use std::iter::repeat_with;
 use std::mem;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use std::time::Instant;
@@ -132,12 +135,21 @@ fn contenders(pinning: Pinning, upstream: &Upstream) -> io::Result<Vec<Contender
     let logging = Server::gateway(pinning, upstream.address, &[LONG, LEASE, LOGGING])?;
     let mut bare = Contender::new("bare hyper", bare)?;
     bare.hit.only_ticket = Some(bare::TICKET);
-    Ok(vec![
+    let mut contenders = vec![
         bare,
         Contender::new("hyper and moka", least)?,
         Contender::new("gateway, access log off", silent)?,
         Contender::new("gateway, access log all", logging)?,
-    ])
+    ];
+    if let Some(binary) = env::var_os("HIT_COST_BEFORE") {
+        for (name, settings) in [("before, access log off", SILENT), ("before, access log all", LOGGING)] {
+            let command = pinning.server(Path::new(&binary));
+            let settings = [LONG, LEASE, settings];
+            let server = Server::gateway_by(command, upstream.address, &settings)?;
+            contenders.push(Contender::new(name, server)?);
+        }
+    }
+    Ok(contenders)
 }
 
 fn hits(plan: &Plan, upstream: &Upstream, contenders: &mut [Contender]) -> io::Result<()> {

@@ -32,7 +32,16 @@ impl Server {
         upstream: SocketAddr,
         settings: &[(&str, &str)],
     ) -> io::Result<Self> {
-        let mut command = pinning.server(env!("CARGO_BIN_EXE_verifik-gateway"));
+        let command = pinning.server(env!("CARGO_BIN_EXE_verifik-gateway"));
+        Self::gateway_by(command, upstream, settings)
+    }
+
+    /// A gateway that this command starts.
+    pub(crate) fn gateway_by(
+        mut command: Command,
+        upstream: SocketAddr,
+        settings: &[(&str, &str)],
+    ) -> io::Result<Self> {
         command
             .env_clear()
             .env("VERIFIK_GATEWAY__LISTEN__ADDRESS", "127.0.0.1:0")

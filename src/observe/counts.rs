@@ -37,7 +37,9 @@ mod tests {
     #[test]
     fn each_kind_has_its_own_count() {
         let counts = Counts::default();
-        ["b", "a", "b"].into_iter().for_each(|kind| counts.add(kind));
+        for kind in ["b", "a", "b"] {
+            counts.add(kind);
+        }
         assert_eq!(counts.all(), [("a", 1), ("b", 2)]);
     }
 }

@@ -27,7 +27,7 @@ pub const BOUNDS: [Duration; 21] = [
     Duration::from_secs(5),
     Duration::from_secs(10),
     Duration::from_secs(30),
-    Duration::from_secs(60),
+    Duration::from_mins(1),
 ];
 
 const BUCKETS: usize = BOUNDS.len() + 1;
@@ -105,7 +105,9 @@ impl Counted {
             let count = as_f64(*count);
             if count > 0.0 && below + count >= rank {
                 return Some(
-                    from + (bound - from).mul_f64(((rank - below) / count).clamp(0.0, 1.0)),
+                    from + bound
+                        .saturating_sub(from)
+                        .mul_f64(((rank - below) / count).clamp(0.0, 1.0)),
                 );
             }
             (below, from) = (below + count, bound);
@@ -128,7 +130,9 @@ mod tests {
 
     fn of(took: &[Duration]) -> Counted {
         let histogram = Histogram::default();
-        took.iter().for_each(|took| histogram.note(*took));
+        for took in took {
+            histogram.note(*took);
+        }
         histogram.counted()
     }
 
@@ -139,7 +143,7 @@ mod tests {
             (Duration::ZERO, 0),
             (Duration::from_micros(10), 0),
             (Duration::from_nanos(10_001), 1),
-            (Duration::from_secs(60), 20),
+            (Duration::from_mins(1), 20),
             (Duration::from_nanos(60_000_000_001), 21),
             (Duration::from_hours(1), 21),
         ] {
@@ -172,6 +176,6 @@ mod tests {
             let found = of(&took).quantile(share).unwrap();
             assert!((least * MS..=most * MS).contains(&found), "{share} {found:?}");
         }
-        assert_eq!(of(&[Duration::from_hours(1)]).quantile(0.5), Some(Duration::from_secs(60)));
+        assert_eq!(of(&[Duration::from_hours(1)]).quantile(0.5), Some(Duration::from_mins(1)));
     }
 }

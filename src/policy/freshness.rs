@@ -190,13 +190,12 @@ pub fn facts(
     let Timed { meaning, fields, journey, .. } = *answer;
     let received = journey.received;
     let explicit = explicit_lifetime(answer, said);
-    let (lifetime, source) = match meaning {
-        Some(meaning) => ticket_lifetime(meaning, explicit, lifetimes, jitter),
-        None => {
-            let guessed = || heuristic(answer, said).map(|guess| (guess, Source::Heuristic));
-            let found = explicit.or_else(guessed).unwrap_or((Duration::ZERO, Source::Nobody));
-            (found.0.min(lifetimes.max), found.1)
-        }
+    let (lifetime, source) = if let Some(meaning) = meaning {
+        ticket_lifetime(meaning, explicit, lifetimes, jitter)
+    } else {
+        let guessed = || heuristic(answer, said).map(|guess| (guess, Source::Heuristic));
+        let found = explicit.or_else(guessed).unwrap_or((Duration::ZERO, Source::Nobody));
+        (found.0.min(lifetimes.max), found.1)
     };
     let negative = matches!(meaning, Some(Meaning::NotFound(_)));
     let dated = meaning.is_none() || explicit.is_some();

@@ -118,13 +118,13 @@ impl Gateway {
             Ok(Asked::Live) => Handling::Now(Some(self.alive(&told))),
             Ok(Asked::Passage(why)) => self.pass(told, why, head, body),
             Ok(Asked::Batch) => self.batch(told, head, body),
-            Ok(Asked::Read(read)) if body.is_end_stream() => self.read(told, &read, &head, began),
+            Ok(Asked::Read(read)) if body.is_end_stream() => self.read(&told, &read, &head, began),
             Ok(Asked::Read(_)) => self.read_once_empty(told, head, body),
         }
     }
 
     /// A read that the store may answer, as of `now`.
-    fn read(&self, told: Told, read: &Read<'_>, head: &Parts, now: Timestamp) -> Handling {
+    fn read(&self, told: &Told, read: &Read<'_>, head: &Parts, now: Timestamp) -> Handling {
         let root = PathAndQuery::from_static("/");
         let target = head.uri.path_and_query().unwrap_or(&root);
         let (regime, fields) = (&told.regime, &head.headers);
@@ -133,9 +133,9 @@ impl Gateway {
         let asking = Asking { regime, inquiry: &inquiry, target, fields, of_a_job: false };
         if explain::is_wanted(&head.method, fields) {
             let why = explain::explanation(&self.cache, &asking, now);
-            return self.ask(&told, &asking, now).explained(why);
+            return self.ask(told, &asking, now).explained(why);
         }
-        self.ask(&told, &asking, now)
+        self.ask(told, &asking, now)
     }
 
     /// Has a read answered.
@@ -185,7 +185,7 @@ impl Gateway {
             match message::read(&told.regime.clone().rules, &head) {
                 Ok(Asked::Read(read)) if empty == Ok(true) => {
                     let now = gateway.cache.clock.now();
-                    let Ok(reply) = gateway.read(told, &read, &head, now).await;
+                    let Ok(reply) = gateway.read(&told, &read, &head, now).await;
                     reply
                 }
                 _ => gateway.refuse(&told, Refusal::BodyOnRead),

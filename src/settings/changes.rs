@@ -198,6 +198,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::large_stack_arrays, reason = "a table of whole settings, read once")]
     fn addresses_tls_memory_and_what_cannot_be_undone_wait_for_the_next_start() {
         let dumps = set(&[("lifecycle.core_dumps", "true")]);
         for (case, old, new, expected) in [

@@ -42,9 +42,9 @@ pub struct Ages {
 /// Up to how long each of [`Ages`]' spans reaches.
 pub const AGE_BOUNDS: [Duration; 4] = [
     Duration::from_secs(15),
-    Duration::from_secs(60),
-    Duration::from_secs(600),
-    Duration::from_secs(3_600),
+    Duration::from_mins(1),
+    Duration::from_mins(10),
+    Duration::from_hours(1),
 ];
 
 /// How many stored responses are looked at to tell how old they are: to look at all of them would
