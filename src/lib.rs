@@ -8,15 +8,16 @@
 //! # The floors
 //!
 //! ```text
-//!  8  app                 wires everything; the only floor that knows the command line and signals
-//!  7  serve │ settings    HTTP in │ the settings as plain data   (do not know one another)
-//!  6  cache               the conductor: look up → plan → forward → admit → answer
-//!  5  store │ upstream    what we remember │ whom we ask         (do not know one another)
-//!  4  observe             access lines, the log
-//!  3  policy              every decision; pure
-//!  2  api                 what this one API looks like and means; pure
-//!  1  fields              HTTP field grammar; pure
-//!  0  base                time, secrets, chance
+//!  8  app                       wires everything; alone knows the command line and signals
+//!  7  serve │ admin │ settings  HTTP in │ the operators' port │ the settings as plain data
+//!                               (none of these knows another)
+//!  6  cache                     the conductor: look up → plan → forward → admit → answer
+//!  5  store │ upstream          what we remember │ whom we ask   (do not know one another)
+//!  4  observe                   metrics, access lines, the log
+//!  3  policy                    every decision; pure
+//!  2  api                       what this one API looks like and means; pure
+//!  1  fields                    HTTP field grammar; pure
+//!  0  base                      time, secrets, chance
 //! ```
 //!
 //! A file imports only from floors below; within a folder only from files its `mod.rs` lists before
@@ -26,8 +27,9 @@
 //!
 //! 1. [`serve::listener`] accepts from a [`serve::port`] if a permit is free, secures the connection
 //!    ([`serve::tls`]) where it is to be, and hands each request on.
-//! 2. [`serve::gateway`] has the head read ([`serve::message`]; what cannot be proxied is refused),
-//!    replaces the credential by its hash, and makes an [`policy::inquiry::Inquiry`].
+//! 2. [`serve::gateway`] takes the [`cache::regime::Regime`] in force, which holds to the exchange's
+//!    end, has the head read ([`serve::message`]; what cannot be proxied is refused), replaces the
+//!    credential by its hash, and makes an [`policy::inquiry::Inquiry`].
 //! 3. [`cache::exchange`] conducts.
 //! 4. [`store::memory`] looks up, and names the newest mark over the key; [`store::leases`] says how far
 //!    the credential is believed in.
@@ -39,8 +41,8 @@
 //!    conditions that [`fields::validation`] makes of what is stored, within its deadlines, perhaps
 //!    again. Whoever waits for it ([`cache::wait`]) leaves when its turn will not come in time.
 //! 8. [`cache::landing`] has [`policy::admit`] say what follows, and carries it out.
-//! 9. [`serve::reply`] writes the answer with `Age` and `Cache-Status`; back in the gateway one
-//!    access line is written.
+//! 9. [`serve::reply`] writes the answer with `Age` and `Cache-Status`; back in the gateway it is
+//!    counted ([`observe::metrics`]), and one access line is written.
 //!
 //! What passes through goes from 2 to [`cache::passage`], which leaves the marks of writes
 //! ([`cache::wake`]) before their answers are released.
@@ -64,6 +66,14 @@
 //! ask for) and that of all together. Hits, and what passes through, have no part in it. A batch call
 //! ([`serve::batch`]) asks for its ids like any client, but as one who waits for as long as it takes
 //! and lets others go first.
+//!
+//! # Operators
+//!
+//! They have a port of their own ([`admin::router`]), of which the gateway's knows nothing. New settings
+//! are read while the gateway runs ([`app::reload`]), held against those in force
+//! ([`settings::changes`]), and put in force whole or not at all ([`app::controls`]). Keys hold the
+//! edition of the settings ([`policy::key`]): where another upstream is asked, or other paths are read in
+//! another way, nothing from before is found, nor what is still on its way.
 //!
 //! # Threats
 //!
@@ -118,6 +128,18 @@
 //! - In a drain, connections on which nothing is under way are not closed at once but after a second
 //!   ([`policy::closing`]): their client may just be sending. A sidecar takes its leave within its
 //!   `drain_timeout`, of which it keeps two seconds for that.
+//! - Where the default `admin.address` is taken, that is a warning and the gateway serves without an
+//!   operators' port: nobody asked for it, and two gateways on one machine are no mistake. An address
+//!   that somebody set and that is taken ends the start ([`app::running`]).
+//! - `GET /` of the operators' port answers 401 with the same page, without figures: a browser cannot
+//!   send a token that it was not asked for, and on the page it can be said ([`admin::page`]).
+//! - Without a token the operators' port refuses requests whose `Host` is a name other than
+//!   `localhost`, and with and without one those of pages of other origins: a browser on this machine
+//!   would carry them here ([`admin::router`]).
+//! - Lifetimes that a reload makes longer keep marks for longer, but not memory: stored responses are
+//!   given up when they were of no use by the settings of the start ([`store::memory`]).
+//! - `log.format` waits for a restart: the log has its form from when it was opened
+//!   ([`settings::changes`]).
 //! - TLS sessions with the upstream are not resumed: a resumed one skips the certificate, and would
 //!   outlive it ([`upstream::tls`]).
 //! - An answer with octets behind its announced length, and one after more than 16 interim answers, is
