@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 
 /// Kept as a hash: to compare takes as long whether much of it is right or nothing is, whatever its
 /// length, and what it was is not in memory.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Token(Hash);
 
 impl Token {

@@ -65,8 +65,10 @@ pub struct Reloader {
 /// What came of a reload.
 struct Applied {
     changes: Changes,
-    /// Whether another token is asked for, or other certificates are trusted, under the same keys.
-    contents: bool,
+    /// Whether `upstream.ca_file` holds other certificates than before.
+    roots: bool,
+    /// Whether operators have to say another token.
+    token: bool,
 }
 
 impl Reloader {
@@ -140,8 +142,8 @@ impl Reloader {
         let token = spawn_blocking(move || operators::token(&admin)).await;
         let token = token.map_err(|error| error.to_string())??;
         let now_roots = content(&roots(&settings));
-        let contents = now_roots != self.roots;
-        let sender = if contents || reaches_otherwise(&changes) {
+        let other_roots = now_roots != self.roots;
+        let sender = if other_roots || reaches_otherwise(&changes) {
             let settings = settings.clone();
             let sender = spawn_blocking(move || assemble::sender(&settings)).await;
             Some(sender.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?)
@@ -162,17 +164,20 @@ impl Reloader {
             warn!(%error, "lifecycle.core_dumps is without effect: the system refuses");
         }
         loaded.settings = settings;
+        let mut other_token = false;
         if let Some(desk) = &self.desk {
             let connections = self.controls.settings.load().listen.max_connections;
             let shown =
                 operators::in_force(&loaded.settings, &loaded, &changes.restart, connections);
             desk.in_force.store(Arc::new(shown));
-            desk.token.store(token.map(Arc::new));
+            let token = token.map(Arc::new);
+            other_token = *desk.token.load() != token;
+            desk.token.store(token);
         }
         self.loaded = loaded;
         self.roots = now_roots;
         self.seen = content(&watched(&self.loaded));
-        Ok(Applied { changes, contents })
+        Ok(Applied { changes, roots: other_roots, token: other_token })
     }
 
     /// Tells the log, and whoever looks at the status page.
@@ -194,15 +199,18 @@ impl Reloader {
 impl Applied {
     /// Tells the log what has changed; the same in a sentence.
     fn in_words(&self) -> String {
-        let Changes { keys, restart, flush } = &self.changes;
+        let Self { changes: Changes { keys, restart, flush }, roots, token } = self;
         let in_force = keys.iter().filter(|key| !restart.iter().any(|waits| waits.key == **key));
         let in_force: Vec<_> = in_force.copied().collect();
         let mut words = Vec::new();
         if !in_force.is_empty() {
             words.push(format!("in force now: {}", in_force.join(", ")));
         }
-        if self.contents {
+        if *roots {
             words.push("other certificates are trusted".to_owned());
+        }
+        if *token {
+            words.push("operators have to say another token".to_owned());
         }
         if *flush {
             words.push("nothing that was stored is used any more".to_owned());
