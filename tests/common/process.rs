@@ -42,13 +42,22 @@ impl Process {
         let variables = own.iter().chain(settings);
         let variables = variables.map(|(key, value)| (format!("VERIFIK_GATEWAY__{key}"), *value));
         command.env_clear().envs(variables);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        Self::begin(command)
+    }
+
+    /// Runs a command until it says where it listens.
+    pub fn begin(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        // It may hold sockets that were handed on.
+        drop(command);
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
         let mut log = Vec::new();
         let address = loop {
             let line = lines.next().unwrap_or_else(|| panic!("it has not started: {log:?}"));
-            if let Some((_, address)) = line.split_once("listening on http://") {
+            let place =
+                line.split_once("listening on ").and_then(|(_, place)| place.split_once("://"));
+            if let Some((_, address)) = place {
                 break address.trim().parse().unwrap();
             }
             log.push(line);
@@ -63,9 +72,7 @@ impl Process {
     /// Lets it finish, as it has to without a panic and without having told a credential: each that
     /// these tests send begins with the word that is searched.
     pub fn end(mut self) -> Log {
-        let id = self.child.id().to_string();
-        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status();
-        assert!(sent.unwrap().success());
+        signal(&self.child, "TERM");
         let began = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -81,6 +88,13 @@ impl Process {
         assert!(told.is_none(), "a credential is logged: {told:?}");
         Log(log)
     }
+}
+
+/// Sends a signal, by its name.
+pub fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("sh").args(["-c", "kill -\"$1\" \"$0\"", &id, name]).status();
+    assert!(sent.unwrap().success());
 }
 
 impl Drop for Process {
