@@ -54,13 +54,22 @@ impl Places {
 
     /// One, if one is free.
     pub fn try_take(&self) -> Option<Taken> {
-        Arc::clone(&self.0.permits).try_acquire_owned().ok().map(|permit| self.place(permit))
+        loop {
+            let permit = Arc::clone(&self.0.permits).try_acquire_owned().ok()?;
+            if let Some(place) = self.place(permit) {
+                return Some(place);
+            }
+        }
     }
 
     /// One, as soon as one is free.
     pub async fn take(&self) -> Option<Taken> {
-        let permit = Arc::clone(&self.0.permits).acquire_owned().await;
-        permit.ok().map(|permit| self.place(permit))
+        loop {
+            let permit = Arc::clone(&self.0.permits).acquire_owned().await.ok()?;
+            if let Some(place) = self.place(permit) {
+                return Some(place);
+            }
+        }
     }
 
     /// Returns when nobody has one. To be called where nobody resizes them any more.
@@ -72,8 +81,11 @@ impl Places {
         drop(self.0.permits.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await);
     }
 
-    fn place(&self, permit: OwnedSemaphorePermit) -> Taken {
-        Taken { places: self.clone(), permit: Some(permit) }
+    /// The place of a permit, unless that is one too many: who was called and did not come has given it
+    /// back unseen.
+    fn place(&self, permit: OwnedSemaphorePermit) -> Option<Taken> {
+        let permit = self.count().unless_too_many(permit)?;
+        Some(Taken { places: self.clone(), permit: Some(permit) })
     }
 
     fn count(&self) -> MutexGuard<'_, Count> {
@@ -81,21 +93,34 @@ impl Places {
     }
 }
 
+impl Count {
+    /// A permit, unless there are to be fewer.
+    fn unless_too_many(&mut self, permit: OwnedSemaphorePermit) -> Option<OwnedSemaphorePermit> {
+        if self.surplus == 0 {
+            return Some(permit);
+        }
+        self.surplus -= 1;
+        permit.forget();
+        None
+    }
+}
+
 impl Drop for Taken {
     fn drop(&mut self) {
         let mut count = self.places.count();
-        if count.surplus > 0
-            && let Some(permit) = self.permit.take()
-        {
-            count.surplus -= 1;
-            permit.forget();
-        }
+        // Given back while they are counted: a resize finds it here or there.
+        drop(self.permit.take().and_then(|permit| count.unless_too_many(permit)));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use std::pin::pin;
+    use std::task::Context;
+    use std::task::Waker;
 
     fn free(places: &Places) -> usize {
         places.0.permits.available_permits()
@@ -143,5 +168,57 @@ mod tests {
         assert!(!waiting.is_finished());
         drop(other);
         waiting.await.unwrap();
+    }
+
+    #[test]
+    fn who_was_called_and_did_not_come_leaves_no_surplus_behind() {
+        let places = Places::new(2);
+        let (one, other) = (places.try_take(), places.try_take());
+        {
+            let mut waiting = pin!(places.take());
+            assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            drop(one);
+            places.resize(1);
+        }
+        assert!(places.try_take().is_none(), "one is taken, and one there is to be");
+        drop(other);
+        assert!(places.try_take().is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_are_taken_than_there_are_to_be(
+            first in 1_usize..6,
+            steps in vec((0_u8..5, 1_usize..6, 0_usize..9), 0..60),
+        ) {
+            let (places, mut most, mut taken) = (Places::new(first), first, Vec::new());
+            for (what, number, which) in steps {
+                match what {
+                    0 => {
+                        most = number;
+                        places.resize(most);
+                    }
+                    1 if !taken.is_empty() => drop(taken.swap_remove(which % taken.len())),
+                    2 => {
+                        // Somebody waits, is called perhaps, and does not come.
+                        let mut waiting = pin!(places.take());
+                        let mut context = Context::from_waker(Waker::noop());
+                        let polled = waiting.as_mut().poll(&mut context);
+                        if polled.is_pending() && !taken.is_empty() {
+                            drop(taken.swap_remove(which % taken.len()));
+                            most = number;
+                            places.resize(most);
+                        }
+                    }
+                    _ => {
+                        let (before, got) = (taken.len(), places.try_take());
+                        prop_assert_eq!(got.is_some(), before < most, "{} of {}", before, most);
+                        taken.extend(got);
+                    }
+                }
+            }
+            drop(taken);
+            prop_assert_eq!(free(&places), most, "all are there again");
+        }
     }
 }
