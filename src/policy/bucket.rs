@@ -66,6 +66,13 @@ impl Bucket {
         self.interval = interval;
     }
 
+    /// From now on at another rate and with another burst, as if it had been made with them. What is
+    /// owed is owed in requests.
+    pub fn refit(&mut self, rate: f64, burst: u32, now: Timestamp) {
+        self.retune(rate, now);
+        self.tolerance = self.interval.saturating_mul(burst.saturating_sub(1));
+    }
+
     /// From one request to the next; rounded up.
     pub fn interval(&self) -> Duration {
         self.interval

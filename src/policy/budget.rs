@@ -139,12 +139,27 @@ impl Budget {
         }
     }
 
-    /// Goes by other terms from now on. A pace that was learnt stays, unless a rate is given or taken
-    /// away; what the upstream has said of a pause or a quota stays in any case.
+    /// Goes by other terms from now on. A pace that was learnt stays while the rate is the same; what
+    /// the upstream has said of a pause or a quota stays unless nothing is paced any more. What has
+    /// gone at a given rate counts at the new one: no reload is worth a burst.
     pub fn go_by(&mut self, terms: Terms, now: Timestamp) {
-        if terms.rate != self.terms.rate || !self.is_learnt() {
+        if terms == self.terms {
+            return;
+        }
+        let mut given = self.paced.as_mut().and_then(Paced::given_mut);
+        if let (Some(bucket), Rate::PerSecond(rate)) = (&mut given, terms.rate) {
+            bucket.refit(rate, terms.burst, now);
+        }
+        if terms.rate != self.terms.rate {
+            let before = given.cloned();
             self.paced = Paced::given(terms, now);
+            if let Some((paced, before)) = self.paced.as_mut().zip(before) {
+                paced.bucket = before;
+            }
             self.cut = Cut { turns: self.turns, settled_at: now };
+        }
+        if terms.rate == Rate::Off {
+            (self.pause, self.ration) = (Timestamp::default(), Ration::default());
         }
         self.terms = terms;
     }
@@ -306,6 +321,11 @@ impl Paced {
         };
         let bucket = Bucket::new(rate, terms.burst, now);
         Some(Self { pace: Pace::given(rate), bucket, given: None })
+    }
+
+    /// The bucket of the rate of the settings, if they give one.
+    fn given_mut(&mut self) -> Option<&mut Bucket> {
+        if self.pace.is_learnt() { self.given.as_mut() } else { Some(&mut self.bucket) }
     }
 
     /// After a refusal: nothing is left of the upstream's burst.
@@ -556,16 +576,106 @@ mod tests {
         }
     }
 
+    #[test]
+    fn other_terms_are_no_new_burst() {
+        let ten = |burst| Terms { rate: Rate::PerSecond(10.0), burst };
+        for (terms, expected) in [
+            (ten(1), 2_000),
+            (ten(20), 100),
+            (ten(30), 0),
+            (Terms { rate: Rate::PerSecond(5.0), burst: 20 }, 200),
+            (Terms { rate: Rate::PerSecond(100.0), burst: 20 }, 10),
+            (Terms { rate: Rate::Learn, burst: 20 }, 0),
+            (Terms { rate: Rate::Off, burst: 20 }, 0),
+        ] {
+            let mut budget = budget(Rate::PerSecond(10.0), 20);
+            for _ in 0..20 {
+                let _ = budget.spend(false, START);
+            }
+            budget.go_by(terms, START);
+            assert_eq!(millis(budget.ready_at(0, START)), expected, "{terms:?}");
+        }
+    }
+
+    #[test]
+    fn a_learnt_pace_stays_while_the_rate_is_the_same() {
+        let with = |rate, burst| Terms { rate, burst };
+        let known = Rate::PerSecond(10.0);
+        for (before, after, expected) in [
+            (Rate::Learn, with(Rate::Learn, 5), true),
+            (known, with(known, 5), true),
+            (Rate::Learn, with(known, 20), false),
+            (known, with(Rate::Learn, 20), false),
+            (known, with(Rate::PerSecond(11.0), 20), false),
+            (known, with(Rate::Off, 20), false),
+        ] {
+            let mut budget = budget(before, 20);
+            exchange(&mut budget, LIMITED, START);
+            budget.go_by(after, START);
+            assert_eq!(budget.is_learnt(), expected, "{before:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn a_burst_that_has_changed_beside_a_learnt_pace_is_in_force_when_that_is_forgotten() {
+        let mut budget = budget(Rate::PerSecond(10.0), 20);
+        exchange(&mut budget, LIMITED, START);
+        budget.go_by(Terms { rate: Rate::PerSecond(10.0), burst: 2 }, START);
+        assert_eq!(millis(budget.ready_at(2, at(600_000))), 600_100);
+    }
+
+    #[test]
+    fn what_the_upstream_said_is_obeyed_under_other_terms_but_not_where_nothing_is_paced() {
+        for (rate, expected) in
+            [(Rate::Learn, 5_000), (Rate::PerSecond(99.0), 5_000), (Rate::Off, 0)]
+        {
+            for hearing in [pausing(TROUBLED, 5), telling(0, 5)] {
+                let mut budget = budget(Rate::PerSecond(10.0), 20);
+                exchange(&mut budget, hearing, START);
+                budget.go_by(Terms { rate, burst: 20 }, START);
+                assert_eq!(millis(budget.ready_at(0, START)), expected, "{rate:?} {hearing:?}");
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn under_changing_terms_no_more_go_than_the_most_generous_would_let_go(
+            terms in vec((1_u32..100, 1_u32..20, 1_u64..2_000), 1..8),
+        ) {
+            let mut budget = budget(Rate::PerSecond(1.0), 1);
+            let (mut now, mut gone) = (START, 0_u32);
+            let (mut fastest, mut widest) = (1, 1);
+            for (rate, burst, millis) in terms {
+                (fastest, widest) = (fastest.max(rate), widest.max(burst));
+                budget.go_by(Terms { rate: Rate::PerSecond(rate.into()), burst }, now);
+                let end = now.after(Duration::from_millis(millis));
+                while budget.ready_at(0, now) <= end {
+                    now = now.max(budget.ready_at(0, now));
+                    let _ = budget.spend(true, now);
+                    gone += 1;
+                }
+                now = end;
+            }
+            let most = f64::from(widest) + now.since(START).as_secs_f64() * f64::from(fastest);
+            prop_assert!(f64::from(gone) <= most + 0.001, "{} of {}", gone, most);
+        }
+
         #[test]
         fn what_is_foretold_comes_true(
             rate in prop_oneof![Just(Rate::Learn), (0.5..200.0).prop_map(Rate::PerSecond)],
             burst in 1_u32..20, ahead in 0_u64..40,
-            history in vec((0_u64..500, 0_usize..5, 0_u64..20, 0_u64..20), 0..40),
+            history in vec((0_u64..500, 0_usize..8, 0_u64..20, 0_u64..20), 0..40),
         ) {
             let mut budget = budget(rate, burst);
             let mut now = START;
             for (gap, kind, number, secs) in history {
+                let other = [Rate::Learn, Rate::Off, Rate::PerSecond(7.0)];
+                if let Some(rate) = kind.checked_sub(5).map(|turn| other[turn]) {
+                    let burst = u32::try_from(number).unwrap();
+                    budget.go_by(Terms { rate, burst }, now);
+                    continue;
+                }
                 now = now.after(Duration::from_millis(gap));
                 let hearings = [
                     ACCEPTED, ACCEPTED, LIMITED, pausing(TROUBLED, secs), telling(number, secs),

@@ -271,7 +271,15 @@ impl Line {
         if terms.total_rate != self.terms.total_rate
             || terms.budget.burst != self.terms.budget.burst
         {
-            self.total = terms.total_rate.map(|rate| Bucket::new(rate, terms.budget.burst, now));
+            let (burst, before) = (terms.budget.burst, self.total.take());
+            self.total = terms.total_rate.map(|rate| match before {
+                // What has gone counts: no reload is worth a burst.
+                Some(mut total) => {
+                    total.refit(rate, burst, now);
+                    total
+                }
+                None => Bucket::new(rate, burst, now),
+            });
         }
         if terms.budget != self.terms.budget {
             self.lanes.go_by(terms.budget, now);
