@@ -32,7 +32,7 @@ pub struct Controls {
 impl Controls {
     /// Puts new settings in force for what begins from now on. `sender`: another way to the upstream;
     /// `flush`: what is stored means nothing under them.
-    pub(crate) fn take_over(
+    pub fn take_over(
         &self,
         settings: &Settings,
         sender: Option<Arc<dyn Sender>>,
@@ -40,11 +40,15 @@ impl Controls {
         flush: bool,
     ) {
         let cache = &self.cache;
+        let elsewhere = self.settings.load().upstream.url != settings.upstream.url;
         let sender = sender.unwrap_or_else(|| Arc::clone(&self.regime.load().destination.sender));
         // Before anything is stored for longer, or sent that may take longer.
         let retention = assemble::lifetimes(settings).retention();
         cache.store.reach(retention, settings.upstream.total_timeout);
         self.regime.store(Arc::new(assemble::regime(settings, sender, edition)));
+        if elsewhere {
+            cache.fuse.start_anew();
+        }
         cache.queue.go_by(assemble::turns(settings));
         self.terms.store(Arc::new(assemble::terms(&settings.listen)));
         let mut settings = settings.clone();

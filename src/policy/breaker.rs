@@ -208,6 +208,11 @@ impl Breaker {
         }
     }
 
+    /// Another upstream is asked: nothing is known of it.
+    pub fn start_anew(&mut self) {
+        self.begin(State::default());
+    }
+
     /// How long it would still refuse; `None` while it would let a request through.
     pub fn is_open(&self, now: Timestamp) -> Option<Duration> {
         match self.state {

@@ -64,6 +64,11 @@ impl Fuse {
         self.breaker().position(now)
     }
 
+    /// Another upstream is asked: what is known of the one before says nothing.
+    pub fn start_anew(&self) {
+        self.breaker().start_anew();
+    }
+
     /// Returns when the breaker opens. It is to be asked for before it is known not to be open.
     pub fn opened(&self) -> Notified<'_> {
         self.opened.notified()
