@@ -13,12 +13,14 @@ use crate::settings::changes::Changes;
 use crate::settings::changes::changes;
 use crate::settings::load::Loaded;
 use crate::settings::load::load;
+use crate::settings::mistakes::escaped;
 use crate::settings::model;
 use crate::settings::model::Settings;
 use crate::settings::sources::Sources;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,20 +56,40 @@ pub struct Reloader {
     log: Arc<Log>,
     /// Of the settings that keys depend on.
     edition: u64,
-    /// What stood in the files when they were last read.
-    seen: blake3::Hash,
+    /// The settings files.
+    sources: Watched,
+    /// The files that they name.
+    named: Watched,
+    /// Why the files are not in force, if they are not. What was missing may come, in a file that
+    /// nobody knows of.
+    refused: Option<String>,
     /// The signal to reload; heard from the start, since it would end a process that does not hear it.
     hangup: io::Result<Signal>,
     /// What stood in `upstream.ca_file`.
     roots: blake3::Hash,
+    /// What stood in `admin.token_file`.
+    token: blake3::Hash,
+}
+
+/// Files that are looked at, and what stood in them when they were last read. It is taken before they
+/// are read: what changes after that is seen at the next look.
+struct Watched {
+    files: Vec<PathBuf>,
+    content: blake3::Hash,
+}
+
+impl Watched {
+    fn now(files: Vec<PathBuf>) -> Self {
+        Self { content: content(&files), files }
+    }
 }
 
 /// What came of a reload.
 struct Applied {
     changes: Changes,
-    /// Whether `upstream.ca_file` holds other certificates than before.
+    /// Other certificates are trusted, under the same key.
     roots: bool,
-    /// Whether operators have to say another token.
+    /// Operators have to say another token, under the same key.
     token: bool,
 }
 
@@ -80,13 +102,28 @@ impl Reloader {
         desk: Option<Arc<Desk>>,
         log: Arc<Log>,
     ) -> Self {
-        let seen = content(&watched(&loaded));
+        let sources = Watched::now(origin.sources.files.clone());
+        let named = Watched::now(named(&loaded, &origin));
         let roots = content(&roots(&loaded.settings));
+        let token = content(&token(&loaded.settings));
         let hangup = signal(SignalKind::hangup());
         if let Err(error) = &hangup {
             warn!(%error, "SIGHUP is not heard; settings are read again when their files change");
         }
-        Self { origin, loaded, controls, desk, log, edition: 1, seen, hangup, roots }
+        Self {
+            origin,
+            loaded,
+            controls,
+            desk,
+            log,
+            edition: 1,
+            sources,
+            named,
+            refused: None,
+            hangup,
+            roots,
+            token,
+        }
     }
 
     /// Reloads whenever there is reason to. Runs until it is dropped.
@@ -97,6 +134,8 @@ impl Reloader {
                 () = sleep(LOOK_EVERY) => {
                     if self.has_changed().await {
                         self.reload().await;
+                    } else if self.refused.is_some() {
+                        self.try_again().await;
                     }
                 }
             }
@@ -105,45 +144,61 @@ impl Reloader {
 
     /// Whether the files hold something else than when they were last read.
     async fn has_changed(&self) -> bool {
-        let files = watched(&self.loaded);
-        spawn_blocking(move || content(&files)).await.is_ok_and(|content| content != self.seen)
+        let (sources, named) = (self.sources.files.clone(), self.named.files.clone());
+        let now = spawn_blocking(move || [content(&sources), content(&named)]).await;
+        now.is_ok_and(|now| now != [self.sources.content, self.named.content])
     }
 
     /// Reads the settings, and puts them in force unless something is wrong with them.
     pub async fn reload(&mut self) {
         manager::reloading();
-        let Origin { sources, environment } = self.origin.clone();
-        let files = watched(&self.loaded);
-        // Before they are read: what changes after that is seen at the next look.
-        let read = spawn_blocking(move || (content(&files), load(&sources, environment))).await;
-        match read {
-            Ok((content, Ok(loaded))) => {
-                self.seen = content;
-                let outcome = self.put_in_force(loaded).await;
-                self.tell(outcome);
-            }
-            Ok((content, Err(mistakes))) => {
-                self.seen = content;
-                self.tell(Err(mistakes.to_string()));
-            }
-            Err(_) => self.tell(Err("they could not be read".to_owned())),
-        }
+        let outcome = self.read_and_put_in_force().await;
+        self.tell(outcome);
         if let Some(certificate) = &self.controls.certificate {
             certificate::look(certificate).await;
         }
         manager::ready();
     }
 
+    /// The same for settings that were refused, of which nothing is told if they still are.
+    async fn try_again(&mut self) {
+        let outcome = self.read_and_put_in_force().await;
+        if outcome.as_ref().err() != self.refused.as_ref() {
+            self.tell(outcome);
+        }
+    }
+
+    async fn read_and_put_in_force(&mut self) -> Result<Applied, String> {
+        let (origin, before) = (self.origin.clone(), self.named.files.clone());
+        let read = spawn_blocking(move || {
+            let sources = Watched::now(origin.sources.files.clone());
+            let before = Watched::now(before);
+            let loaded = read(&origin);
+            // Those that are named now are read later.
+            let now = loaded.as_ref().ok().map(|loaded| Watched::now(named(loaded, &origin)));
+            (sources, now.unwrap_or(before), loaded)
+        });
+        let (sources, named, loaded) =
+            read.await.map_err(|_| "they could not be read".to_owned())?;
+        (self.sources, self.named) = (sources, named);
+        self.put_in_force(loaded?).await
+    }
+
     /// All that can go wrong comes first, so that nothing or all of it is in force.
     async fn put_in_force(&mut self, mut loaded: Loaded) -> Result<Applied, String> {
         let changes = changes(&self.loaded.settings, &loaded.settings);
         let settings = Changes::without_restart(&self.loaded.settings, &loaded.settings);
+        let (now_roots, now_token) = (content(&roots(&settings)), content(&token(&settings)));
+        let applied = Applied {
+            roots: now_roots != self.roots,
+            token: now_token != self.token && !changes.keys.contains(&"admin.token_file"),
+            changes,
+        };
+        let changes = &applied.changes;
         let admin = settings.admin.clone();
         let token = spawn_blocking(move || operators::token(&admin)).await;
         let token = token.map_err(|error| error.to_string())??;
-        let now_roots = content(&roots(&settings));
-        let other_roots = now_roots != self.roots;
-        let sender = if other_roots || reaches_otherwise(&changes) {
+        let sender = if applied.roots || reaches_otherwise(changes) {
             let settings = settings.clone();
             let sender = spawn_blocking(move || assemble::sender(&settings)).await;
             Some(sender.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?)
@@ -164,24 +219,21 @@ impl Reloader {
             warn!(%error, "lifecycle.core_dumps is without effect: the system refuses");
         }
         loaded.settings = settings;
-        let mut other_token = false;
         if let Some(desk) = &self.desk {
             let connections = self.controls.settings.load().listen.max_connections;
             let shown =
                 operators::in_force(&loaded.settings, &loaded, &changes.restart, connections);
             desk.in_force.store(Arc::new(shown));
-            let token = token.map(Arc::new);
-            other_token = *desk.token.load() != token;
-            desk.token.store(token);
+            desk.token.store(token.map(Arc::new));
         }
         self.loaded = loaded;
-        self.roots = now_roots;
-        self.seen = content(&watched(&self.loaded));
-        Ok(Applied { changes, roots: other_roots, token: other_token })
+        (self.roots, self.token) = (now_roots, now_token);
+        Ok(applied)
     }
 
     /// Tells the log, and whoever looks at the status page.
-    fn tell(&self, outcome: Result<Applied, String>) {
+    fn tell(&mut self, outcome: Result<Applied, String>) {
+        self.refused = outcome.as_ref().err().cloned();
         let now = self.controls.cache.clock.now();
         let (applied, words) = match outcome {
             Err(why) => {
@@ -210,7 +262,7 @@ impl Applied {
             words.push("other certificates are trusted".to_owned());
         }
         if *token {
-            words.push("operators have to say another token".to_owned());
+            words.push("operators have another token".to_owned());
         }
         if *flush {
             words.push("nothing that was stored is used any more".to_owned());
@@ -246,7 +298,7 @@ async fn hung_up(hangup: &mut io::Result<Signal>) {
     match hangup {
         Ok(hangup) => {
             if hangup.recv().await.is_none() {
-                std::future::pending::<()>().await;
+                std::future::pending().await
             }
         }
         Err(_) => std::future::pending().await,
@@ -265,31 +317,50 @@ fn reaches_otherwise(changes: &Changes) -> bool {
     changes.keys.iter().any(|key| KEYS.contains(key))
 }
 
-/// The files that are looked at. Those of the certificate for clients have a watch of their own, which
+/// The settings, if what they stand in can be read as often as one likes. A pipe would seem to be
+/// empty the second time, or would be waited for.
+fn read(origin: &Origin) -> Result<Loaded, String> {
+    let Origin { sources, environment } = origin;
+    let is_pipe = |file: &PathBuf| fs::metadata(file).is_ok_and(|file| file.file_type().is_fifo());
+    if let Some(file) = sources.files.iter().find(|file| is_pipe(file)) {
+        let file = escaped(&file.display().to_string());
+        return Err(format!("{file}: is a pipe, which cannot be read a second time"));
+    }
+    load(sources, environment.clone()).map_err(|mistakes| mistakes.to_string())
+}
+
+/// The files that settings name. Those of the certificate for clients have a watch of their own, which
 /// knows that two of them belong together.
-fn watched(loaded: &Loaded) -> Vec<PathBuf> {
+fn named(loaded: &Loaded, origin: &Origin) -> Vec<PathBuf> {
     let tls = loaded.settings.listen.tls.as_ref();
     let own = tls.map(|tls| [tls.cert_file.clone(), tls.key_file.clone()]);
     let mut files = loaded.files();
     files.retain(|file| own.as_ref().is_none_or(|own| !own.contains(file)));
+    files.retain(|file| !origin.sources.files.contains(file));
     files
+}
+
+fn token(settings: &Settings) -> Vec<PathBuf> {
+    settings.admin.token_file.iter().cloned().collect()
 }
 
 fn roots(settings: &Settings) -> Vec<PathBuf> {
     settings.upstream.ca_file.iter().cloned().collect()
 }
 
-/// By what files are known again: their content, since a time of theirs may stay as it was.
+/// By what files are known again: their content, since a time of theirs may stay as it was. What is no
+/// plain file may be without an end, or wait for somebody who writes.
 fn content(files: &[PathBuf]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     for file in files {
-        match fs::read(file) {
-            Ok(octets) => {
+        let is_plain = fs::metadata(file).is_ok_and(|file| file.is_file());
+        match is_plain.then(|| fs::read(file)) {
+            Some(Ok(octets)) => {
                 hasher.update(&u64::try_from(octets.len()).unwrap_or(u64::MAX).to_be_bytes());
                 hasher.update(&octets);
             }
             // No file is so long.
-            Err(_) => drop(hasher.update(&[u8::MAX; 8])),
+            Some(Err(_)) | None => drop(hasher.update(&[u8::MAX; 8])),
         }
     }
     hasher.finalize()

@@ -102,6 +102,8 @@ pub async fn until_told(running: Running, reloading: Option<JoinHandle<()>>) -> 
     signals.next().await;
     if let Some(reloading) = reloading {
         reloading.abort();
+        // One that is under way is over before anything goes by the settings of the drain.
+        let _ = reloading.await;
     }
     ready.send_replace(false);
     manager::stopping();
