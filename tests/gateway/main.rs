@@ -110,6 +110,7 @@ mod killed;
 mod lifecycle;
 mod unix_socket;
 mod activation;
+mod reload;
 mod client_tls;
 mod tls;
 mod tls_faults;

@@ -17,7 +17,8 @@ use tokio::time::timeout;
 
 /// A request may wait for a whole restart, but not all of them for this long.
 const STANDSTILL: Duration = Duration::from_mins(1);
-const KEY: &str = "limit.max_queue";
+/// By what one file is told from another.
+pub const KEY: &str = "limit.max_queue";
 
 /// How many of each, spread evenly.
 pub struct Course {

@@ -1,7 +1,6 @@
 //! The gateway as it is built, on sockets that outlive it, and what operators see of it.
 
 use crate::process::BINARY;
-use crate::process::Log;
 use crate::process::Process;
 use crate::process::signal;
 use crate::wire::Connection;
@@ -80,8 +79,8 @@ impl Gateway {
     }
 
     /// Lets it finish, as it has to.
-    pub async fn end(self) -> Log {
-        spawn_blocking(|| self.process.end()).await.unwrap()
+    pub async fn end(self) {
+        spawn_blocking(|| self.process.end()).await.unwrap();
     }
 
     /// Returns as soon as operators see what is looked for.

@@ -16,6 +16,7 @@
 )]
 #![expect(unreachable_pub, reason = "a test binary has no outside; `pub` says who else may use it")]
 
+#[expect(dead_code, reason = "others ask it for its accounts")]
 #[path = "../common/process.rs"]
 mod process;
 mod world;
@@ -26,18 +27,29 @@ mod client;
 mod gateway;
 mod rules;
 mod course;
+mod certificates;
 
+use crate::certificates::Issuer;
 use crate::client::Client;
 use crate::course::Course;
+use crate::course::KEY;
 use crate::gateway::House;
+use crate::gateway::value;
 use crate::tally::Tally;
 use crate::world::World;
 use fastrand::Rng;
+use serde_json::Value;
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::task::JoinSet;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 const CLIENTS: u32 = 48;
 /// Requests a second, of all clients together, if the machine is fast enough.
@@ -54,7 +66,7 @@ async fn reloads_and_restarts_fail_refuse_and_mistake_nobody() {
     let (world, tally) = (Arc::new(World::new()), Arc::new(Tally::default()));
     let port = upstream::open(Arc::clone(&world), Arc::clone(&tally)).await;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rolling");
-    std::fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(&folder).unwrap();
     let house = House::new(folder.join("gateway.toml"));
     let course = Course { house, port, tally: Arc::clone(&tally), requests, reloads, restarts };
     let gateway = course.house.address;
@@ -71,9 +83,9 @@ async fn reloads_and_restarts_fail_refuse_and_mistake_nobody() {
             assert!(tally.is_over(), "a client ends when it is told to");
         }
     };
-    // A client that has seen something wrong ends the test at once.
-    let both = async { tokio::join!(all, course).1.expect("a course without a fault") };
-    let seen = both.await;
+    // Whatever is seen to be wrong ends the test at once.
+    let course = async { course.await.expect("a course without a fault") };
+    let (seen, ()) = tokio::join!(course, all);
     println!("rolling: {tally}; {seen}; 0 failed, 0 refused, 0 wrong; {:.1?}", began.elapsed());
     for (what, count) in [
         ("hits", &tally.hits),
@@ -85,6 +97,65 @@ async fn reloads_and_restarts_fail_refuse_and_mistake_nobody() {
     ] {
         assert!(Tally::read(count) > 0, "no {what}: {tally}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_that_are_replaced_fail_no_handshake() {
+    let times = number("ROLLING_CERTIFICATES", 6);
+    let issuer = Arc::new(Issuer::new());
+    issuer.swap(0);
+    let gateway = issuer.start().await;
+    let (address, over) = (gateway.address, Arc::new(AtomicBool::new(false)));
+    let mut connecting = JoinSet::new();
+    for _ in 0..4 {
+        let (issuer, over) = (Arc::clone(&issuer), Arc::clone(&over));
+        connecting.spawn(async move {
+            let mut count = 0_u64;
+            while !over.load(Ordering::Relaxed) {
+                issuer.connects(address).await;
+                count += 1;
+                sleep(Duration::from_millis(20)).await;
+            }
+            count
+        });
+    }
+    let longest = issuer.rotate(times, &gateway).await;
+    over.store(true, Ordering::Relaxed);
+    let counts: Vec<u64> = connecting.join_all().await;
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+    let count: u64 = counts.iter().sum();
+    println!("rolling: {times} certificates, {count} handshakes, 0 failed, {longest:.1?} at most");
+    spawn_blocking(|| gateway.end()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pipe_is_refused_and_what_was_missing_is_in_force_as_soon_as_it_is_there() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rolling-files");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let house = House::new(folder.join("gateway.toml"));
+    let (roots, pipe) = (folder.join("roots.pem"), folder.join("pipe"));
+    let with = |queue: u64, more: &str| {
+        let upstream = format!("[upstream]\nurl = \"http://127.0.0.1:9\"\n{more}\n");
+        format!("{upstream}[limit]\nmax_queue = {queue}\n")
+    };
+    let is = |stats: &Value, queue: u64| value(stats, KEY) == Some(&queue.to_string());
+    let says = |stats: &Value, words: &str| stats["reload"]["words"].to_string().contains(words);
+    house.write(&with(1_001, ""));
+    let gateway = house.start().await;
+    let missing = with(1_002, &format!("ca_file = \"{}\"", roots.display()));
+    house.write(&missing);
+    gateway.shows("what is missing", |_, stats| says(stats, "roots.pem") && is(stats, 1_001)).await;
+    // Nobody says so, and the settings file stays as it is.
+    fs::write(&roots, "").unwrap();
+    gateway.shows("what has come", |now, stats| now.refused == 1 && is(stats, 1_002)).await;
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::rename(&pipe, &house.file).unwrap();
+    gateway.reload();
+    gateway.shows("a pipe", |_, stats| says(stats, "is a pipe") && is(stats, 1_002)).await;
+    house.write(&with(1_003, ""));
+    gateway.shows("a file again", |_, stats| is(stats, 1_003)).await;
+    gateway.end().await;
 }
 
 fn number(variable: &str, otherwise: u64) -> u64 {
