@@ -24,6 +24,7 @@ pub mod manager;
 pub mod quiet;
 pub mod drain;
 pub mod running;
+pub mod origin;
 pub mod reload;
 pub mod run;
 pub mod demo_steps;

@@ -7,20 +7,17 @@ use crate::app::certificate;
 use crate::app::controls::Controls;
 use crate::app::manager;
 use crate::app::operators;
+use crate::app::origin::Origin;
+use crate::app::origin::Watched;
+use crate::app::origin::content;
 use crate::app::process;
 use crate::observe::logging::Log;
 use crate::settings::changes::Changes;
 use crate::settings::changes::changes;
 use crate::settings::load::Loaded;
-use crate::settings::load::load;
-use crate::settings::mistakes::escaped;
 use crate::settings::model;
 use crate::settings::model::Settings;
-use crate::settings::sources::Sources;
-use std::ffi::OsString;
-use std::fs;
 use std::io;
-use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,15 +33,6 @@ use tracing::warn;
 /// Between two looks at the files. Kubernetes swaps a symlink and does not say so; whoever edits a file
 /// looks at the log a moment later.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-
-/// Where settings are read: the same as at the start.
-#[derive(Clone, Debug)]
-pub struct Origin {
-    /// Files and flags.
-    pub sources: Sources,
-    /// The environment of the start.
-    pub environment: Vec<(OsString, OsString)>,
-}
 
 /// Reads settings anew and puts them in force.
 pub struct Reloader {
@@ -71,19 +59,6 @@ pub struct Reloader {
     token: blake3::Hash,
 }
 
-/// Files that are looked at, and what stood in them when they were last read. It is taken before they
-/// are read: what changes after that is seen at the next look.
-struct Watched {
-    files: Vec<PathBuf>,
-    content: blake3::Hash,
-}
-
-impl Watched {
-    fn now(files: Vec<PathBuf>) -> Self {
-        Self { content: content(&files), files }
-    }
-}
-
 /// What came of a reload.
 struct Applied {
     changes: Changes,
@@ -103,7 +78,7 @@ impl Reloader {
         log: Arc<Log>,
     ) -> Self {
         let sources = Watched::now(origin.sources.files.clone());
-        let named = Watched::now(named(&loaded, &origin));
+        let named = Watched::now(origin.named(&loaded));
         let roots = content(&roots(&loaded.settings));
         let token = content(&token(&loaded.settings));
         let hangup = signal(SignalKind::hangup());
@@ -173,9 +148,9 @@ impl Reloader {
         let read = spawn_blocking(move || {
             let sources = Watched::now(origin.sources.files.clone());
             let before = Watched::now(before);
-            let loaded = read(&origin);
+            let loaded = origin.read();
             // Those that are named now are read later.
-            let now = loaded.as_ref().ok().map(|loaded| Watched::now(named(loaded, &origin)));
+            let now = loaded.as_ref().ok().map(|loaded| Watched::now(origin.named(loaded)));
             (sources, now.unwrap_or(before), loaded)
         });
         let (sources, named, loaded) =
@@ -317,51 +292,10 @@ fn reaches_otherwise(changes: &Changes) -> bool {
     changes.keys.iter().any(|key| KEYS.contains(key))
 }
 
-/// The settings, if what they stand in can be read as often as one likes. A pipe would seem to be
-/// empty the second time, or would be waited for.
-fn read(origin: &Origin) -> Result<Loaded, String> {
-    let Origin { sources, environment } = origin;
-    let is_pipe = |file: &PathBuf| fs::metadata(file).is_ok_and(|file| file.file_type().is_fifo());
-    if let Some(file) = sources.files.iter().find(|file| is_pipe(file)) {
-        let file = escaped(&file.display().to_string());
-        return Err(format!("{file}: is a pipe, which cannot be read a second time"));
-    }
-    load(sources, environment.clone()).map_err(|mistakes| mistakes.to_string())
-}
-
-/// The files that settings name. Those of the certificate for clients have a watch of their own, which
-/// knows that two of them belong together.
-fn named(loaded: &Loaded, origin: &Origin) -> Vec<PathBuf> {
-    let tls = loaded.settings.listen.tls.as_ref();
-    let own = tls.map(|tls| [tls.cert_file.clone(), tls.key_file.clone()]);
-    let mut files = loaded.files();
-    files.retain(|file| own.as_ref().is_none_or(|own| !own.contains(file)));
-    files.retain(|file| !origin.sources.files.contains(file));
-    files
-}
-
 fn token(settings: &Settings) -> Vec<PathBuf> {
     settings.admin.token_file.iter().cloned().collect()
 }
 
 fn roots(settings: &Settings) -> Vec<PathBuf> {
     settings.upstream.ca_file.iter().cloned().collect()
-}
-
-/// By what files are known again: their content, since a time of theirs may stay as it was. What is no
-/// plain file may be without an end, or wait for somebody who writes.
-fn content(files: &[PathBuf]) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new();
-    for file in files {
-        let is_plain = fs::metadata(file).is_ok_and(|file| file.is_file());
-        match is_plain.then(|| fs::read(file)) {
-            Some(Ok(octets)) => {
-                hasher.update(&u64::try_from(octets.len()).unwrap_or(u64::MAX).to_be_bytes());
-                hasher.update(&octets);
-            }
-            // No file is so long.
-            Some(Err(_)) | None => drop(hasher.update(&[u8::MAX; 8])),
-        }
-    }
-    hasher.finalize()
 }

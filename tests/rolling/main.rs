@@ -145,7 +145,9 @@ async fn a_pipe_is_refused_and_what_was_missing_is_in_force_as_soon_as_it_is_the
     let gateway = house.start().await;
     let missing = with(1_002, &format!("ca_file = \"{}\"", roots.display()));
     house.write(&missing);
-    gateway.shows("what is missing", |_, stats| says(stats, "roots.pem") && is(stats, 1_001)).await;
+    gateway
+        .shows("what is missing", |_, stats| says(stats, "upstream.ca_file") && is(stats, 1_001))
+        .await;
     // Nobody says so, and the settings file stays as it is.
     fs::write(&roots, "").unwrap();
     gateway.shows("what has come", |now, stats| now.refused == 1 && is(stats, 1_002)).await;
