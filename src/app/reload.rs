@@ -273,7 +273,7 @@ async fn hung_up(hangup: &mut io::Result<Signal>) {
     match hangup {
         Ok(hangup) => {
             if hangup.recv().await.is_none() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
         Err(_) => std::future::pending().await,

@@ -24,7 +24,7 @@ pub fn rules(step: u64, port: u16) -> Rules {
         let turn = usize::try_from(step / 5).unwrap();
         return BROKEN.get(turn % (BROKEN.len() + 1)).map_or(Rules::Gone, |text| {
             let good = good(step, port);
-            Rules::Broken(format!("{text}{}", if turn % 2 == 0 { "" } else { &good }))
+            Rules::Broken(format!("{text}{}", if turn.is_multiple_of(2) { "" } else { &good }))
         });
     }
     Rules::Good(good(step, port), marker(step))
@@ -38,8 +38,8 @@ const fn marker(step: u64) -> u64 {
 fn good(step: u64, port: u16) -> String {
     let of = |words: &[&'static str]| words[usize::try_from(step).unwrap() % words.len()];
     // The same upstream by two names; the same paths, read by two rules.
-    let host = if step / 3 % 2 == 0 { "127.0.0.1" } else { "localhost" };
-    let name = if step / 7 % 2 == 0 { "ticket" } else { "support-ticket" };
+    let host = if (step / 3).is_multiple_of(2) { "127.0.0.1" } else { "localhost" };
+    let name = if (step / 7).is_multiple_of(2) { "ticket" } else { "support-ticket" };
     let (most, places) = (300 + step % 3 * 100, 64 + step % 4 * 32);
     let queue = marker(step);
     let (rate, total) = (of(&["\"off\"", "\"learn\"", "50_000"]), of(&["\"off\"", "100_000"]));
