@@ -11,6 +11,7 @@
 #![expect(unreachable_pub, reason = "shared with a test; `pub` says who else may use it")]
 
 #[path = "../../tests/common/process.rs"]
+#[expect(dead_code, reason = "what operators are told is looked at elsewhere")]
 mod process;
 #[path = "../../tests/endurance/gateway.rs"]
 mod gateway;

@@ -1,15 +1,17 @@
 //! A client: asks, on connections it keeps for a while, and checks what it is told.
 
 use crate::departure::leave;
+use crate::gateway::Places;
+use crate::operator::purge;
 use crate::oracle::is_own;
 use crate::oracle::judge;
 use crate::request::Request;
 use crate::request::Wish;
+use crate::tally::Tally;
 use crate::wire::Connection;
 use crate::wire::Heard;
 use crate::world::World;
 use fastrand::Rng;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -21,12 +23,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// One of many clients.
 pub struct Client {
     world: Arc<World>,
-    gateway: SocketAddr,
+    gateway: Places,
     chance: Rng,
 }
 
 impl Client {
-    pub fn new(world: Arc<World>, gateway: SocketAddr, seed: u64) -> Self {
+    pub fn new(world: Arc<World>, gateway: Places, seed: u64) -> Self {
         Self { world, gateway, chance: Rng::with_seed(seed) }
     }
 
@@ -34,6 +36,9 @@ impl Client {
     pub async fn run(mut self) {
         let mut kept = None;
         while self.world.tally.goes_on() {
+            if self.world.tally.lacks_purges() {
+                purge(&self.world, self.gateway.admin, &mut self.chance).await;
+            }
             let connection = match kept.take() {
                 Some(connection) => connection,
                 None => self.connect().await,
@@ -50,7 +55,9 @@ impl Client {
     }
 
     async fn connect(&self) -> Connection {
-        Connection::new(TcpStream::connect(self.gateway).await.expect("a connection"))
+        let socket = TcpStream::connect(self.gateway.clients).await.expect("a connection");
+        Tally::add(&self.world.tally.connections);
+        Connection::new(socket)
     }
 
     /// Reads by different credentials, all in one write.

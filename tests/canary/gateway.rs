@@ -1,16 +1,19 @@
 //! The gateway as it is built, and its accounts when it ends.
 
+use crate::figures::Figures;
 use crate::process::BINARY;
 use crate::process::Process;
+use crate::world::MARK;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
 /// Everything expires soon and little has room, so that every way of answering is gone; nothing is
 /// paced, so that faults do not make the run long.
 const SETTINGS: [(&str, &str); 11] = [
-    ("ADMIN__ADDRESS", "127.0.0.1:0"),
+    ("ADMIN__TOKEN_FILE", TOKEN_FILE),
     ("CACHE__MEMORY", "16MiB"),
     ("LIFETIMES__OPEN", "5s"),
     ("LIFETIMES__STALE_WHILE_REVALIDATE", "1s"),
@@ -23,10 +26,19 @@ const SETTINGS: [(&str, &str); 11] = [
     ("LIFECYCLE__DRAIN_TIMEOUT", "10s"),
 ];
 
+/// What operators say. It begins like every credential here, so that whatever is searched for those is
+/// searched for it.
+pub const TOKEN: &str = "tok_operators";
+const TOKEN_FILE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/canary-operators");
+
 /// The running gateway. It ends when this is dropped.
-pub struct Gateway {
-    pub address: SocketAddr,
-    process: Process,
+pub struct Gateway(Process);
+
+/// Where it listens.
+#[derive(Clone, Copy)]
+pub struct Places {
+    pub clients: SocketAddr,
+    pub admin: SocketAddr,
 }
 
 /// What it says of itself when it ends.
@@ -36,13 +48,25 @@ impl Gateway {
     pub fn start(upstream: SocketAddr) -> Self {
         let url = format!("http://{upstream}");
         let settings = SETTINGS.into_iter().chain([("UPSTREAM__URL", url.as_str())]);
-        let process = Process::start(Command::new(BINARY), &settings.collect::<Vec<_>>());
-        Self { address: process.address, process }
+        fs::write(TOKEN_FILE, TOKEN).unwrap();
+        Self(Process::start(Command::new(BINARY), &settings.collect::<Vec<_>>()))
     }
 
-    /// Lets it finish, and reads its accounts.
-    pub fn end(self) -> Accounts {
-        Accounts(self.process.end().accounts())
+    pub fn places(&self) -> Places {
+        Places { clients: self.0.address, admin: self.0.admin.unwrap() }
+    }
+
+    /// Lets it finish, and reads its accounts and what operators were told before. They agree, and no
+    /// credential is in either.
+    pub fn end(self) -> (Accounts, Figures) {
+        let token = format!("authorization: Bearer {TOKEN}\r\n");
+        let figures = Figures::settled(self.0.admin.unwrap(), &token);
+        let log = self.0.end();
+        let told = log.0.iter().find(|line| line.contains("tok_") || line.contains(MARK));
+        assert!(told.is_none(), "{told:?}");
+        figures.are_without(&["tok_", "Bearer", MARK]);
+        figures.agree_with(&log.accounts());
+        (Accounts(log.accounts()), figures)
     }
 }
 

@@ -17,6 +17,8 @@
 
 #[path = "../common/process.rs"]
 mod process;
+#[path = "../common/figures.rs"]
+mod figures;
 mod world;
 mod tally;
 mod gateway;
@@ -25,6 +27,7 @@ mod upstream;
 mod wire;
 mod oracle;
 mod request;
+mod operator;
 mod departure;
 mod client;
 
@@ -53,7 +56,7 @@ async fn nobody_ever_gets_a_byte_of_anothers() {
     let gateway = Gateway::start(upstream.address);
     let mut clients = JoinSet::new();
     for name in 0..CLIENTS {
-        clients.spawn(Client::new(Arc::clone(&world), gateway.address, seed ^ (name << 32)).run());
+        clients.spawn(Client::new(Arc::clone(&world), gateway.places(), seed ^ (name << 32)).run());
     }
     let reporter = tokio::spawn(report(Arc::clone(&world), began));
     while let Some(ended) = clients.join_next().await {
@@ -61,10 +64,11 @@ async fn nobody_ever_gets_a_byte_of_anothers() {
     }
     reporter.abort();
     println!("canary: {} in {:.1?}", world.tally, began.elapsed());
-    let accounts = gateway.end();
+    let (accounts, figures) = gateway.end();
     println!("canary: {accounts}");
     world.tally.is_enough(responses);
     accounts.are_even(Tally::read(&world.tally.heard));
+    world.tally.agrees_with(&figures);
 }
 
 async fn report(world: Arc<World>, began: Instant) {

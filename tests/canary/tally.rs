@@ -1,5 +1,6 @@
 //! What has been done so far.
 
+use crate::figures::Figures;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -20,6 +21,10 @@ pub struct Tally {
     pub faults: AtomicU64,
     /// Writes that were answered.
     pub writes: AtomicU64,
+    /// Purges that operators have asked for.
+    pub purges: AtomicU64,
+    /// Connections that clients have opened.
+    pub connections: AtomicU64,
     /// Requests the upstream has heard.
     pub heard: AtomicU64,
 }
@@ -54,14 +59,38 @@ impl Tally {
         Self::read(&self.faults) * 100 < due
     }
 
+    /// One purge for two hundred responses.
+    pub fn lacks_purges(&self) -> bool {
+        let due = Self::read(&self.responses).min(self.wanted);
+        Self::read(&self.purges) * 200 < due
+    }
+
+    /// Asserts that operators are told what clients and the upstream have counted themselves. Whether a
+    /// request of a client that has left was one is chance; it was not answered.
+    pub fn agrees_with(&self, figures: &Figures) {
+        let [responses, hits, heard] = [&self.responses, &self.hits, &self.heard].map(Self::read);
+        assert_eq!(
+            figures.count("connections_total"),
+            Self::read(&self.connections),
+            "{figures:?}"
+        );
+        assert!(figures.sum("invalidations_total") >= Self::read(&self.purges), "{figures:?}");
+        assert!(figures.count("requests_total") >= responses, "{self}: {figures:?}");
+        let stored = figures.count("request_outcomes_total{outcome=\"stored\"}");
+        assert!(stored >= hits, "{self}: {figures:?}");
+        assert!(figures.count("upstream_requests_total") >= heard, "{self}: {figures:?}");
+    }
+
     /// Asserts that as much was done as was meant to be.
     pub fn is_enough(&self, wanted: u64) {
         let counts = [&self.responses, &self.cancels, &self.faults, &self.writes, &self.hits];
         let [responses, cancels, faults, writes, hits] = counts.map(Self::read);
+        let purges = Self::read(&self.purges);
         assert!(responses >= wanted, "{self}");
         assert!(cancels >= wanted / 10, "{self}");
         assert!(faults >= wanted / 100, "{self}");
         assert!(writes >= wanted / 1_000, "{self}");
+        assert!(purges >= wanted / 1_000, "{self}");
         assert!(hits >= wanted / 10, "hardly anything came from the store: {self}");
     }
 }
@@ -70,13 +99,15 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} responses ({} stored, {} odd), {} cancels, {} faults, {} writes, upstream {}",
+            "{} responses ({} stored, {} odd), {} cancels, {} faults, {} writes, \
+             {} purges, upstream {}",
             Self::read(&self.responses),
             Self::read(&self.hits),
             Self::read(&self.odd),
             Self::read(&self.cancels),
             Self::read(&self.faults),
             Self::read(&self.writes),
+            Self::read(&self.purges),
             Self::read(&self.heard),
         )
     }

@@ -21,6 +21,9 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_verifik-gateway");
 /// The running gateway. It ends when this is dropped.
 pub struct Process {
     pub address: SocketAddr,
+    /// Where operators ask.
+    /// `None` if it is a socket of the file system.
+    pub admin: Option<SocketAddr>,
     pub child: Child,
     /// The lines of its log. They are read as they come: what nobody reads is dropped.
     log: Option<JoinHandle<Vec<String>>>,
@@ -53,20 +56,22 @@ impl Process {
         drop(command);
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
         let mut log = Vec::new();
-        let address = loop {
-            let line = lines.next().unwrap_or_else(|| panic!("it has not started: {log:?}"));
-            let place =
-                line.split_once("listening on ").and_then(|(_, place)| place.split_once("://"));
-            if let Some((_, address)) = place {
-                break address.trim().parse().unwrap();
+        let [address, admin] = ["listening on ", "admin on "].map(|heading| {
+            loop {
+                let line = lines.next().unwrap_or_else(|| panic!("it has not started: {log:?}"));
+                if let Some((_, place)) = line.split_once(heading) {
+                    let address = place.split_once("://").map(|(_, address)| address.trim());
+                    break address.and_then(|address| address.parse().ok());
+                }
+                log.push(line);
             }
-            log.push(line);
-        };
+        });
+        let address = address.expect("a port of the network");
         let log = thread::spawn(move || {
             log.extend(lines);
             log
         });
-        Self { address, child, log: Some(log) }
+        Self { address, admin, child, log: Some(log) }
     }
 
     /// Lets it finish, as it has to without a panic and without having told a credential: each that

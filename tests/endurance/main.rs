@@ -11,6 +11,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside; `pub` says who else may use it")]
 
 #[path = "../common/process.rs"]
+#[expect(dead_code, reason = "what operators are told is looked at elsewhere")]
 mod process;
 mod gateway;
 mod upstream;

@@ -1,6 +1,8 @@
 //! The gateway: the built binary, between the cases and the upstream.
 
+use crate::case::CREDENTIAL;
 use crate::case::Case;
+use crate::figures::Figures;
 use crate::process::BINARY;
 use crate::process::Process;
 use crate::replies;
@@ -11,6 +13,8 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::net::TcpStream;
 use std::process::Command;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Longer than any reply takes, shorter than the gateway waits for octets that do not come.
@@ -23,13 +27,18 @@ const PIECE: usize = 5;
 const SETTINGS: [(&str, &str); 3] =
     [("LIFETIMES__OPEN", "10m"), ("LIFETIMES__LEASE", "1h"), ("LOG__ACCESS", "off")];
 
-pub struct Gateway(Process);
+pub struct Gateway {
+    process: Process,
+    /// Connections that were opened.
+    opened: AtomicU64,
+}
 
 impl Gateway {
     /// Starts it in front of an upstream.
     pub fn start(upstream: &str) -> Self {
         let settings = SETTINGS.into_iter().chain([("UPSTREAM__URL", upstream)]);
-        Self(Process::start(Command::new(BINARY), &settings.collect::<Vec<_>>()))
+        let process = Process::start(Command::new(BINARY), &settings.collect::<Vec<_>>());
+        Self { process, opened: AtomicU64::default() }
     }
 
     /// Sends a case on a connection of its own, and reads until the connection ends.
@@ -43,7 +52,8 @@ impl Gateway {
 
     /// What comes of these octets, written in pieces, and whether the connection ended after it.
     pub fn exchange(&self, octets: &[u8], piece: usize) -> (Vec<u8>, bool) {
-        let mut socket = TcpStream::connect(self.0.address).unwrap();
+        let mut socket = TcpStream::connect(self.process.address).unwrap();
+        self.opened.fetch_add(1, Ordering::Relaxed);
         socket.set_nodelay(true).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut read = Vec::new();
@@ -57,8 +67,18 @@ impl Gateway {
         (read, ended)
     }
 
-    /// Ends it; its accounts.
-    pub fn ended(self) -> BTreeMap<String, u64> {
-        self.0.end().accounts()
+    /// How many connections were opened.
+    pub fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// Ends it; its accounts, and what operators were told before. They agree, and nothing that was
+    /// sent is in what operators are told.
+    pub fn ended(self) -> (BTreeMap<String, u64>, Figures) {
+        let figures = Figures::settled(self.process.admin.unwrap(), "");
+        let accounts = self.process.end().accounts();
+        figures.agree_with(&accounts);
+        figures.are_without(&[CREDENTIAL, "Bearer", "hostile", "canary"]);
+        (accounts, figures)
     }
 }

@@ -14,6 +14,8 @@
 
 #[path = "../common/process.rs"]
 mod process;
+#[path = "../common/figures.rs"]
+mod figures;
 mod case;
 mod grammar;
 mod model;
@@ -77,7 +79,10 @@ fn what_is_ambiguous_is_refused_and_nothing_behind_it_is_answered() {
     println!("{} requests in {took:?}\n{tally}", corpus.len());
     assert!(tally.lenient() * LENIENT_SHARE <= corpus.len(), "{} left open", tally.lenient());
     assert!(took < LONGEST, "{took:?}");
-    tally.compare(&gateway.ended(), &upstream.heard());
+    let opened = gateway.opened();
+    let (accounts, figures) = gateway.ended();
+    tally.compare(&accounts, &upstream.heard());
+    tally.compare_figures(&figures, opened);
 }
 
 /// Sends all of them; what is wrong, and what came of it.

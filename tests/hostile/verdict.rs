@@ -3,6 +3,7 @@
 use crate::case::CREDENTIAL;
 use crate::case::Case;
 use crate::case::GOOD;
+use crate::figures::Figures;
 use crate::gateway::Gateway;
 use crate::model::BARE_LF_IN_TRAILERS;
 use crate::model::Owed;
@@ -231,6 +232,24 @@ impl Tally {
         let sent = sum(&["forwarded", "retries", "background"]);
         assert_eq!(account("upstream"), sent, "{accounts:?}");
         assert_eq!(account("upstream"), heard + self.broken, "{accounts:?}");
+    }
+
+    /// What operators are told is what clients were told. `opened`: connections.
+    pub fn compare_figures(&self, figures: &Figures, opened: u64) {
+        let told = |name: &str| {
+            u64::try_from(self.by_origin.get(name).copied().unwrap_or_default()).unwrap()
+        };
+        let replies = |labels: fn(&str) -> bool| figures.sum_of("replies_total", labels);
+        let is_hit = |labels: &str| labels.contains("cache=\"hit\"");
+        assert_eq!(replies(is_hit), told("stored"), "{figures:?}");
+        let collapsed = replies(|labels| {
+            labels.contains("collapsed=\"true\"") && !labels.contains("cache=\"hit\"")
+        });
+        assert_eq!(collapsed, told("collapsed"), "{figures:?}");
+        assert_eq!(figures.sum("refusals_total"), told("refused"), "{figures:?}");
+        let all = ["stored", "collapsed", "forwarded", "refused", "own"].map(told);
+        assert_eq!(replies(|_| true), all.iter().sum::<u64>(), "{figures:?}");
+        assert_eq!(figures.count("connections_total"), opened, "{figures:?}");
     }
 }
 
