@@ -46,6 +46,10 @@ struct Said {
 
 /// Reads an order.
 pub(crate) fn order(body: &[u8]) -> Result<Order, Unclear> {
+    // A list with the right things in the right places would do for serde.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Unclear::NotAnOrder);
+    }
     match serde_json::from_slice(body) {
         Ok(Said { ticket: Some(id), all: None | Some(false) }) if Kind::Ticket.is_id(&id) => {
             Ok(Order::Ticket(id))
@@ -125,6 +129,10 @@ mod tests {
             ("", Err(Unclear::NotAnOrder)),
             ("all", Err(Unclear::NotAnOrder)),
             (r#"["t-1"]"#, Err(Unclear::NotAnOrder)),
+            (r#"["t-1",null]"#, Err(Unclear::NotAnOrder)),
+            ("[null,true]", Err(Unclear::NotAnOrder)),
+            (r#"{"all":true,"all":true}"#, Err(Unclear::NotAnOrder)),
+            ("\u{feff}{\"all\":true}", Err(Unclear::NotAnOrder)),
             (r#"{"ticket":7}"#, Err(Unclear::NotAnOrder)),
             (r#"{"ticket":"t-1","tickets":[]}"#, Err(Unclear::NotAnOrder)),
             (r#"{"ticket":"t-1"}{"all":true}"#, Err(Unclear::NotAnOrder)),

@@ -85,22 +85,30 @@ fn verdict(head: &Parts, admitted: Option<bool>) -> Verdict {
 /// Whether a browser says that a page of another origin has sent it: that could otherwise purge, of
 /// every port on the machine of whoever looks at it.
 fn is_foreign(fields: &HeaderMap) -> bool {
-    let Some(origin) = fields.get(ORIGIN) else { return false };
-    let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    let host = fields.get(HOST).and_then(|host| host.to_str().ok());
-    authority.map(|(_, authority)| authority) != host
+    let host = fields.get(HOST).map(HeaderValue::as_bytes);
+    fields.get_all(ORIGIN).iter().any(|origin| {
+        let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        authority.is_none_or(|(_, authority)| Some(authority.as_bytes()) != host)
+    })
 }
 
 /// Whether the port is called by a name that is not this machine's own: a site's name may be made to
-/// lead here, and its pages would then be of the same origin. With a token they do not know it.
+/// lead here, and its pages would then be of the same origin. With a token they do not know it. The
+/// target's name counts as well as `Host` (RFC 9112 section 3.2.2); who says none is no browser.
 fn is_renamed(head: &Parts) -> bool {
-    let said = head.headers.get(HOST).and_then(|host| host.to_str().ok());
-    let Some(Ok(authority)) = said.map(str::parse::<Authority>) else { return false };
-    let host = authority.host();
+    let hosts = head.headers.get_all(HOST).iter().filter(|host| !host.is_empty());
+    let mut hosts = hosts.map(|host| Authority::try_from(host.as_bytes()).ok());
+    let in_target = head.uri.authority();
+    hosts.any(|host| !host.is_some_and(|host| is_own(&host)))
+        || in_target.is_some_and(|authority| !is_own(authority))
+}
+
+/// Whether a name is this machine's own: an address, or `localhost` and what is below it (RFC 6761
+/// section 6.3).
+fn is_own(authority: &Authority) -> bool {
+    let host = authority.host().to_ascii_lowercase();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let is_local =
-        host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
-    !is_local && bare.parse::<IpAddr>().is_err()
+    host == "localhost" || host.ends_with(".localhost") || bare.parse::<IpAddr>().is_ok()
 }
 
 /// Answers a request.

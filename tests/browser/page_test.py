@@ -167,6 +167,7 @@ def screen(width, height, mobile=False):
 
 
 def picture(name):
+    until(lambda: not shown("silence"))  # a busy machine may have kept the gateway from answering
     size = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
     clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
     asked = {"captureBeyondViewport": True, "clip": clip}

@@ -28,6 +28,10 @@ has() { command -v "$1" >/dev/null; }
 
 browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; elif has sudo; then sudo "$@"; else give_up "not root, and no sudo: $*"; fi
+}
+
 # apt-get installs selenium for the system's own python3, which need not be the first in PATH.
 python() {
     local candidate
@@ -44,7 +48,8 @@ install_missing() {
     python >/dev/null || missing+=(python3-selenium)
     [ ${#missing[@]} -eq 0 ] && return
     has apt-get || give_up "not installed, and no apt-get here: ${missing[*]}"
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    as_root apt-get update -qq
+    as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # Starts a gateway in front of its own stand-in. $gateway and $admin are then where it listens.

@@ -72,6 +72,7 @@ mod shedding;
 mod invalidation;
 mod accounting;
 mod admin;
+mod admin_wire;
 mod metrics;
 mod aftermath;
 mod in_flight;

@@ -11,6 +11,9 @@ use crate::support::upstream::Say;
 use crate::support::upstream::id_of;
 use fastrand::Rng;
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::Command;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
 
@@ -44,6 +47,26 @@ async fn each_reader_gets_the_format_it_asks_for() {
     assert_eq!(open.field("content-type"), Some(kind));
     assert!(open.text().contains("# TYPE verifik_gateway_requests counter\n"));
     assert!(open.text().ends_with("# EOF\n"));
+}
+
+/// Where Prometheus's own tool is installed; CI installs it.
+#[tokio::test(start_paused = true)]
+async fn promtool_has_nothing_to_say_about_them() {
+    let house = House::new();
+    house.upstream.says(|_| Say::ticket("1", "open", &[]));
+    house.ticket("1", ANN).await;
+    house.ticket("1", ANN).await;
+    house.get("/_gateway/none", ANN).await;
+    let text = house.operator().ask("GET", "/metrics", &[]).await.text();
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]).stdin(Stdio::piped());
+    let Ok(mut promtool) = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() else {
+        return;
+    };
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!((output.status.code(), &*said), (Some(0), ""));
 }
 
 /// What a client has seen of replies, by their own words.

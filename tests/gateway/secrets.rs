@@ -1,9 +1,13 @@
 //! Credentials in memory: nothing that holds one can be printed, and where the bytes are ours they
 //! are wiped (threats.md K9).
 
+use crate::support::running::BINARY;
+use crate::support::running::set;
 use std::fmt::Debug;
+use std::fs;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::process::Command;
 use verifik_gateway::app::admin_token::Held;
 use verifik_gateway::app::fetch_call::Caller;
 use verifik_gateway::app::fetch_token::Token;
@@ -88,4 +92,28 @@ fn a_token_is_wiped_when_the_last_who_sends_it_lets_go() {
     assert!(is_left(held, TOKEN), "it is still being sent");
     drop(sent);
     assert!(!is_left(held, TOKEN), "what was sent");
+}
+
+/// Also where it stands in the wrong place, or is none.
+#[test]
+fn check_never_tells_the_operators_token() {
+    let path = format!("{}/token-that-check-reads", env!("CARGO_TARGET_TMPDIR"));
+    let texts = [
+        TOKEN.to_owned(),
+        format!("{TOKEN}\n{TOKEN}"),
+        format!("Bearer {TOKEN}"),
+        format!("{TOKEN}\u{e9}"),
+    ];
+    for (text, file) in texts.iter().map(|text| (text.as_str(), path.as_str())).chain([("", TOKEN)])
+    {
+        fs::write(&path, text).unwrap();
+        let mut command = Command::new(BINARY);
+        set(&mut command, &[("ADMIN__TOKEN_FILE", file)]);
+        let output = command.arg("check").output().unwrap();
+        assert_eq!(output.status.success(), text == TOKEN, "{text}");
+        for said in [output.stdout, output.stderr] {
+            let said = String::from_utf8(said).unwrap();
+            assert!(!said.contains("wiped-when") && !said.contains("7f3cSECRET"), "{said}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::support::client::Client;
 use crate::support::client::Reply;
+use crate::support::search::assert_clean;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tokio::io::DuplexStream;
@@ -32,7 +33,13 @@ impl Operator {
         let all = default.chain(fields.iter().copied()).chain([("content-length", &*length)]);
         let lines: String = all.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         self.0.write(format!("{method} {path} HTTP/1.1\r\n{lines}\r\n{body}")).await;
-        self.0.reply_to(method).await.expect("a reply")
+        let reply = self.0.reply_to(method).await.expect("a reply");
+        // Clients may be told what they have sent; operators never what anybody has.
+        assert_clean(&format!("{}\r\n{}", reply.message.start, reply.text()), path);
+        for (name, value) in &reply.message.fields {
+            assert_clean(&format!("{name}: {value}"), path);
+        }
+        reply
     }
 
     /// Purges, which has to succeed.
