@@ -25,9 +25,10 @@ pub async fn purge(world: &World, admin: SocketAddr, chance: &mut Rng) {
     let ticket = chance.u64(..TICKETS);
     let touched = if everything { 0..TICKETS } else { ticket..ticket + 1 };
     let changed: Vec<_> = touched.map(|ticket| (ticket, world.written(ticket))).collect();
-    let order = match everything {
-        true => r#"{"all":true}"#.to_owned(),
-        false => format!(r#"{{"ticket":"{}"}}"#, id(ticket)),
+    let order = if everything {
+        r#"{"all":true}"#.to_owned()
+    } else {
+        format!(r#"{{"ticket":"{}"}}"#, id(ticket))
     };
     let mut connection = Connection::new(TcpStream::connect(admin).await.expect("a connection"));
     let length = order.len();
