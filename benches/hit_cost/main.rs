@@ -142,7 +142,9 @@ fn contenders(pinning: Pinning, upstream: &Upstream) -> io::Result<Vec<Contender
         Contender::new("gateway, access log all", logging)?,
     ];
     if let Some(binary) = env::var_os("HIT_COST_BEFORE") {
-        for (name, settings) in [("before, access log off", SILENT), ("before, access log all", LOGGING)] {
+        for (name, settings) in
+            [("before, access log off", SILENT), ("before, access log all", LOGGING)]
+        {
             let command = pinning.server(Path::new(&binary));
             let settings = [LONG, LEASE, settings];
             let server = Server::gateway_by(command, upstream.address, &settings)?;

@@ -21,8 +21,7 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_verifik-gateway");
 /// The running gateway. It ends when this is dropped.
 pub struct Process {
     pub address: SocketAddr,
-    /// Where operators ask.
-    /// `None` if it is a socket of the file system.
+    /// Where operators ask; `None` if that is a socket of the file system.
     pub admin: Option<SocketAddr>,
     pub child: Child,
     /// The lines of its log. They are read as they come: what nobody reads is dropped.
