@@ -121,7 +121,7 @@ async fn another_upstream_or_other_resources_begin_with_nothing_stored_and_share
         });
         let (shared, alone) = (asks(&renewed.house, "t2"), asks(&renewed.house, "t3"));
         pass(1).await;
-        assert!(renewed.controls.cache.leases.len() > 0);
+        assert_ne!(renewed.controls.cache.leases.len(), 0);
         renewed.renew(change);
         assert_eq!(renewed.controls.cache.leases.len(), 0, "leases end");
         let count = renewed.count();
