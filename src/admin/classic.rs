@@ -1,5 +1,5 @@
-//! The text format of Prometheus, version 0.0.4, made of OpenMetrics' text: what readers without
-//! OpenMetrics understand, `promtool` among them.
+//! The text format of Prometheus, version 0.0.4, made of the newer one's text: what readers without
+//! `OpenMetrics` understand, `promtool` among them.
 
 /// The same metrics in the older format. It calls a counter by its samples' name, and knows neither
 /// units nor an end.

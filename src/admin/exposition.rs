@@ -7,6 +7,7 @@ use crate::admin::desk::Told;
 use crate::admin::sheet::Sheet;
 use crate::observe::accounts::Totals;
 use crate::observe::histogram::Counted;
+use crate::observe::logging::DroppedLines;
 use crate::observe::metrics::Exchange;
 use crate::observe::metrics::Took;
 use crate::observe::process::Figures;
@@ -18,7 +19,7 @@ use prometheus_client::registry::Registry;
 use std::fmt;
 use std::sync::Arc;
 
-/// All metrics at a moment, as OpenMetrics text.
+/// All metrics at a moment, as `OpenMetrics` text.
 pub(crate) fn exposition(desk: &Desk) -> Result<String, fmt::Error> {
     let mut text = String::new();
     let mut ours = Registry::with_prefix("verifik_gateway");
@@ -88,7 +89,7 @@ impl Snapshot {
             reloads: desk.reloads.told(),
             ready: desk.is_ready(),
             uptime: now.since(desk.began).as_secs_f64(),
-            dropped: desk.losses.as_ref().map_or(0, |losses| losses.lines()),
+            dropped: desk.losses.as_ref().map_or(0, DroppedLines::lines),
             in_force: desk.in_force.load_full(),
         }
     }
@@ -162,50 +163,50 @@ impl Snapshot {
             .map(|word| ([("state", word)], u32::from(word == self.position.as_str())));
         sheet.gauges("breaker_state", "1 for what the breaker does now", states)?;
         let (waiting, under_way) = self.load;
-        sheet.gauge("queue_waiting", "Forwards that stand in line", number(waiting))?;
-        sheet.gauge("queue_under_way", "Forwards under way", number(under_way))?;
-        sheet.gauge("queue_places", "Forwards that may be", number(self.in_force.places))?;
+        sheet.gauge("queue_waiting", "Forwards that stand in line", &number(waiting))?;
+        sheet.gauge("queue_under_way", "Forwards under way", &number(under_way))?;
+        sheet.gauge("queue_places", "Forwards that may be", &number(self.in_force.places))?;
         let (paced, slowest) = self.paced;
-        sheet.gauge("paced_credentials", "Credentials that are paced", number(paced))?;
+        sheet.gauge("paced_credentials", "Credentials that are paced", &number(paced))?;
         let help = "The slowest pace of a credential, in requests a second; 0 if none is paced";
-        sheet.gauge("slowest_pace", help, slowest.unwrap_or_default())
+        sheet.gauge("slowest_pace", help, &slowest.unwrap_or_default())
     }
 
     fn store(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
         let (responses, bytes) = self.stored;
-        sheet.gauge("stored_responses", "Keys under which something is stored", responses)?;
-        sheet.gauge("stored_bytes", "Memory that is accounted for them", bytes)?;
+        sheet.gauge("stored_responses", "Keys under which something is stored", &responses)?;
+        sheet.gauge("stored_bytes", "Memory that is accounted for them", &bytes)?;
         let memory = self.in_force.memory;
-        sheet.gauge("memory_bytes", "Memory for all bodies, stored or on their way", memory)?;
+        sheet.gauge("memory_bytes", "Memory for all bodies, stored or on their way", &memory)?;
         sheet.counter("evictions", "Keys given up for want of room", self.evicted)?;
         let (kept, set) = &self.marks;
-        sheet.gauge("marks", "Marks that are kept", number(*kept))?;
+        sheet.gauge("marks", "Marks that are kept", &number(*kept))?;
         let set = set.iter().map(|(word, count)| ([("scope", *word)], *count));
         sheet.counters("invalidations", "Marks that were set, by what they cover", set)?;
         let help = "Credentials something is remembered of";
-        sheet.gauge("leases", help, number(self.credentials))
+        sheet.gauge("leases", help, &number(self.credentials))
     }
 
     fn gateway(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
         let (opened, open) = self.connections;
         sheet.counter("connections", "Connections that clients have opened", opened)?;
-        sheet.gauge("connections_open", "Connections that are open", open)?;
+        sheet.gauge("connections_open", "Connections that are open", &open)?;
         let most = number(self.in_force.connections);
-        sheet.gauge("connections_most", "Connections that may be open", most)?;
+        sheet.gauge("connections_most", "Connections that may be open", &most)?;
         let Told { applied, refused, last } = &self.reloads;
         let reloads = [("applied", *applied), ("refused", *refused)];
         let reloads = reloads.map(|(word, count)| ([("outcome", word)], count));
         sheet.counters("reloads", "Settings that were read again", reloads)?;
         let good = last.as_ref().is_none_or(|(_, applied, _)| *applied);
         let help = "Whether the settings, when last read, were put in force";
-        sheet.gauge("last_reload_successful", help, u32::from(good))?;
+        sheet.gauge("last_reload_successful", help, &u32::from(good))?;
         sheet.counter(
             "log_lines_dropped",
             "Log lines that nobody has read in time",
             self.dropped,
         )?;
-        sheet.gauge("ready", "Whether it is to be sent requests", u32::from(self.ready))?;
-        sheet.gauge("uptime_seconds", "For how long it has run", self.uptime)?;
+        sheet.gauge("ready", "Whether it is to be sent requests", &u32::from(self.ready))?;
+        sheet.gauge("uptime_seconds", "For how long it has run", &self.uptime)?;
         let build = [("version", env!("CARGO_PKG_VERSION"))];
         sheet.gauges("build_info", "1, for this version", [(build, 1_u32)])
     }
@@ -243,11 +244,11 @@ impl Collector for Process {
         ];
         for (name, help, value) in gauges {
             if let Some(value) = value {
-                sheet.gauge(name, help, value)?;
+                sheet.gauge(name, help, &value)?;
             }
         }
         began.map_or(Ok(()), |began| {
-            sheet.gauge("start_time_seconds", "When it began, in seconds since 1970", began)
+            sheet.gauge("start_time_seconds", "When it began, in seconds since 1970", &began)
         })
     }
 }

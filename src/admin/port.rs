@@ -23,7 +23,7 @@ const MOST: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a connection may last, whatever it does: who reads slowly does not keep a place.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// A head longer than this is no operator's.
 const LONGEST_HEAD: usize = 16 * 1024;

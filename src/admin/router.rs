@@ -147,9 +147,10 @@ where
 }
 
 fn ready(desk: &Desk) -> Response<Full<Bytes>> {
-    let (status, said) = match desk.is_ready() {
-        true => (StatusCode::OK, "ready"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+    let (status, said) = if desk.is_ready() {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
     };
     word::json(status, &serde_json::json!({ "status": said }))
 }
@@ -184,11 +185,9 @@ fn unknown(page: bool) -> Response<Full<Bytes>> {
 
 fn show_page(status: StatusCode) -> Response<Full<Bytes>> {
     let mut nonce = [0; 16];
-    match getrandom::fill(&mut nonce) {
-        Ok(()) => page::page(status, nonce),
-        Err(_) => {
-            let (status, message) = (StatusCode::INTERNAL_SERVER_ERROR, "There is no chance.");
-            word::trouble(status, "ADMIN_FAILED", message)
-        }
+    if getrandom::fill(&mut nonce).is_err() {
+        let (status, message) = (StatusCode::INTERNAL_SERVER_ERROR, "There are no random numbers.");
+        return word::trouble(status, "ADMIN_FAILED", message);
     }
+    page::page(status, nonce)
 }

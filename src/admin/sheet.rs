@@ -10,6 +10,7 @@ use prometheus_client::encoding::NoLabelSet;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 use std::fmt;
+use std::time::Duration;
 
 /// A sheet that metrics are written on. A counter's name ends in `_total`, which is added here.
 pub(crate) struct Sheet<'a> {
@@ -54,10 +55,10 @@ impl<'a> Sheet<'a> {
         &mut self,
         name: &str,
         help: &str,
-        value: impl EncodeGaugeValue,
+        value: &impl EncodeGaugeValue,
     ) -> fmt::Result {
         let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        metric.encode_gauge(&value)
+        metric.encode_gauge(value)
     }
 
     /// Things that go up and down, which labels tell apart.
@@ -98,7 +99,7 @@ impl<'a> Sheet<'a> {
 }
 
 fn buckets(metric: &mut MetricEncoder<'_>, counted: &Counted) -> fmt::Result {
-    let bounds = BOUNDS.iter().map(|bound| bound.as_secs_f64()).chain([f64::INFINITY]);
+    let bounds = BOUNDS.iter().map(Duration::as_secs_f64).chain([f64::INFINITY]);
     let buckets: Vec<_> = bounds.zip(counted.buckets).collect();
     let sum = counted.sum.as_secs_f64();
     metric.encode_histogram::<NoLabelSet>(sum, counted.count(), &buckets, None)

@@ -6,6 +6,7 @@ use crate::base::time::Timestamp;
 use crate::observe::accounts::Totals;
 use crate::observe::histogram::Counted;
 use crate::observe::history::SPAN;
+use crate::observe::logging::DroppedLines;
 use crate::policy::breaker::Position;
 use crate::store::memory::AGE_BOUNDS;
 use serde_json::Value;
@@ -37,7 +38,7 @@ pub(crate) fn stats(desk: &Desk) -> Value {
         "history": history(desk, now),
         "refusals": refusals(desk),
         "failures": words(cache.metrics.failures.all()),
-        "log_lines_dropped": desk.losses.as_ref().map_or(0, |losses| losses.lines()),
+        "log_lines_dropped": desk.losses.as_ref().map_or(0, DroppedLines::lines),
         "settings": settings(&in_force),
         "reload": reload(desk, now),
     });

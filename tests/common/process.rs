@@ -65,7 +65,7 @@ impl Process {
                 log.push(line);
             }
         });
-        let address = address.expect("a port of the network");
+        let address = address.unwrap_or_else(|| panic!("no port of the network: {log:?}"));
         let log = thread::spawn(move || {
             log.extend(lines);
             log

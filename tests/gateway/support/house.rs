@@ -116,7 +116,7 @@ impl House {
         let door = assemble::door(&settings, world, draining);
         let ready = watch::Sender::new(false);
         let desk = desk(&door, &settings, &loaded, &ready);
-        Self { ready, door, upstream, wall_moved, reachable, silent, drain, desk }
+        Self { door, upstream, wall_moved, reachable, silent, drain, desk, ready }
     }
 
     /// A client on a new connection.
