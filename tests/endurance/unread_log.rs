@@ -21,6 +21,7 @@ async fn what_a_log_that_nobody_reads_has_lost_is_told_once_somebody_does() {
     let mut child = Command::new(BINARY)
         .env_clear()
         .env("VERIFIK_GATEWAY__LISTEN__ADDRESS", "127.0.0.1:0")
+        .env("VERIFIK_GATEWAY__ADMIN__ADDRESS", "127.0.0.1:0")
         .env("VERIFIK_GATEWAY__UPSTREAM__URL", upstream.url())
         .env("VERIFIK_GATEWAY__LOG__ACCESS", "all")
         .stderr(Stdio::piped())

@@ -167,7 +167,9 @@ impl Process {
     /// Starts it and waits until it says where it listens. After that its standard error is not
     /// read before it has ended.
     pub fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = binary(arguments).envs(environment.iter().copied()).spawn().unwrap();
+        let own = ("VERIFIK_GATEWAY__ADMIN__ADDRESS", "127.0.0.1:0");
+        let environment = [own].into_iter().chain(environment.iter().copied());
+        let mut child = binary(arguments).envs(environment).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
         let address = loop {
@@ -177,6 +179,11 @@ impl Process {
                 break address.trim_end().parse().unwrap();
             }
         };
+        if !arguments.contains(&"--upstream-only") {
+            let length = said.len();
+            stderr.read_line(&mut said).unwrap();
+            assert!(said[length..].contains("admin on http://"), "{said}");
+        }
         Self { address, begun: said, child, stderr }
     }
 

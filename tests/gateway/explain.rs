@@ -19,6 +19,9 @@ fn told<'a>(reply: &'a Reply, names: &[&str]) -> Vec<&'a str> {
     all.split(", ").filter(name).collect()
 }
 
+/// What the first test looks at.
+const WHAT: &[&str] = &["plan", "reason", "besides", "stored", "source", "mark", "lease"];
+
 #[tokio::test(start_paused = true)]
 async fn each_way_of_answering_is_explained_by_its_decision() {
     let house = House::new();
@@ -26,7 +29,6 @@ async fn each_way_of_answering_is_explained_by_its_decision() {
         "none" => Say::not_found(),
         id => Say::ticket(id, "open", &[]),
     });
-    const WHAT: &[&str] = &["plan", "reason", "besides", "stored", "source", "mark", "lease"];
     let miss = explained(&house, "1", &[]).await;
     let never = ["plan=forward", "reason=uri-miss", "stored=?0", "lease=holds"];
     assert_eq!(told(&miss, WHAT), never);

@@ -32,7 +32,7 @@ pub struct Running {
 
 /// The binary with these settings, as `SECTION__KEY`, or other variables, which begin with `+`.
 pub fn set(command: &mut Command, settings: &[(&str, &str)]) {
-    command.env_clear();
+    command.env_clear().env("VERIFIK_GATEWAY__ADMIN__ADDRESS", "127.0.0.1:0");
     for (key, value) in settings {
         match key.strip_prefix('+') {
             Some(variable) => command.env(variable, value),
