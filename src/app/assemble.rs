@@ -15,6 +15,7 @@ use crate::policy::breaker;
 use crate::policy::budget;
 use crate::policy::closing::LINGER;
 use crate::policy::freshness::Lifetimes;
+use crate::policy::key::FIRST_EDITION;
 use crate::policy::key::KeySecret;
 use crate::policy::lease;
 use crate::policy::line;
@@ -139,7 +140,7 @@ pub fn connection_limits(settings: &Settings) -> ConnectionLimits {
 /// The gateway behind its door. `draining` turns true when it is to take no more requests.
 pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) -> Door {
     let gateway = Gateway {
-        regime: Arc::new(ArcSwap::from_pointee(regime(settings, world.sender, 1))),
+        regime: Arc::new(ArcSwap::from_pointee(regime(settings, world.sender, FIRST_EDITION))),
         calls: Arc::new(Semaphore::new(batch::MOST_CALLS)),
         cache: Arc::new(Cache {
             store: store(settings),

@@ -12,6 +12,7 @@ use crate::app::origin::Watched;
 use crate::app::origin::content;
 use crate::app::process;
 use crate::observe::logging::Log;
+use crate::policy::key::FIRST_EDITION;
 use crate::settings::changes::Changes;
 use crate::settings::changes::changes;
 use crate::settings::load::Loaded;
@@ -91,7 +92,7 @@ impl Reloader {
             controls,
             desk,
             log,
-            edition: 1,
+            edition: FIRST_EDITION,
             sources,
             named,
             refused: None,
