@@ -1,5 +1,5 @@
 //! `Cache-Status`, RFC 9211: how the response came to be. The same value is the answer's field,
-//! the access line's `cache` and, one day, a metric's label.
+//! the access line's `cache` and a metric's label.
 
 use bytes::Bytes;
 use http::HeaderValue;
