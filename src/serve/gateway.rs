@@ -19,6 +19,7 @@ use crate::observe::access::Line;
 use crate::observe::access::Outcome;
 use crate::observe::accounts::Entry;
 use crate::policy::portion;
+use crate::policy::rules::Access;
 use crate::serve::batch::Batch;
 use crate::serve::batch_body;
 use crate::serve::explain;
@@ -110,24 +111,35 @@ impl Gateway {
         self.cache.accounts.came();
         let (mut head, body) = request.into_parts();
         hop_by_hop::drop_named(&mut head.headers);
-        let (regime, method) = (self.regime.load_full(), head.method.clone());
-        let trace_id = access::trace_id(regime.rules.access, &head.headers);
-        let told = Told { regime, method, began, queued: Duration::ZERO, trace_id };
-        match message::read(&told.regime.clone().rules, &head) {
+        // Borrowed, not counted: all threads would write to the one count at every hit.
+        let regime = self.regime.load();
+        let (access, method) = (regime.rules.access, head.method.clone());
+        let trace_id = access::trace_id(access, &head.headers);
+        let told = Told { access, method, began, queued: Duration::ZERO, trace_id };
+        match message::read(&regime.rules, &head) {
             Err(refusal) => Handling::Now(Some(self.refuse(&told, refusal))),
             Ok(Asked::Live) => Handling::Now(Some(self.alive(&told))),
-            Ok(Asked::Passage(why)) => self.pass(told, why, head, body),
-            Ok(Asked::Batch) => self.batch(told, head, body),
-            Ok(Asked::Read(read)) if body.is_end_stream() => self.read(&told, &read, &head, began),
-            Ok(Asked::Read(_)) => self.read_once_empty(told, head, body),
+            Ok(Asked::Passage(why)) => self.pass(told, Arc::clone(&regime), why, head, body),
+            Ok(Asked::Batch) => self.batch(told, Arc::clone(&regime), head, body),
+            Ok(Asked::Read(read)) if body.is_end_stream() => {
+                self.read(&told, &regime, &read, &head, began)
+            }
+            Ok(Asked::Read(_)) => self.read_once_empty(told, Arc::clone(&regime), head, body),
         }
     }
 
     /// A read that the store may answer, as of `now`.
-    fn read(&self, told: &Told, read: &Read<'_>, head: &Parts, now: Timestamp) -> Handling {
+    fn read(
+        &self,
+        told: &Told,
+        regime: &Regime,
+        read: &Read<'_>,
+        head: &Parts,
+        now: Timestamp,
+    ) -> Handling {
         let root = PathAndQuery::from_static("/");
         let target = head.uri.path_and_query().unwrap_or(&root);
-        let (regime, fields) = (&told.regime, &head.headers);
+        let fields = &head.headers;
         let is_head = head.method == Method::HEAD;
         let inquiry = tickets::inquire(read, target, fields, is_head, &regime.rules, &self.cache);
         let asking = Asking { regime, inquiry: &inquiry, target, fields, of_a_job: false };
@@ -176,16 +188,21 @@ impl Gateway {
     }
 
     /// A read whose body was announced in chunks: an empty one is none (design §3.7).
-    fn read_once_empty(&self, told: Told, head: Parts, mut body: Incoming) -> Handling {
+    fn read_once_empty(
+        &self,
+        told: Told,
+        regime: Arc<Regime>,
+        head: Parts,
+        mut body: Incoming,
+    ) -> Handling {
         let (gateway, entered) = (self.clone(), Entered::open(&self.cache));
         Handling::Later(Box::pin(async move {
-            let empty =
-                timeout(told.regime.rules.deadlines.request_body, is_empty(&mut body)).await;
+            let empty = timeout(regime.rules.deadlines.request_body, is_empty(&mut body)).await;
             entered.handed_on();
-            match message::read(&told.regime.clone().rules, &head) {
+            match message::read(&regime.rules, &head) {
                 Ok(Asked::Read(read)) if empty == Ok(true) => {
                     let now = gateway.cache.clock.now();
-                    let Ok(reply) = gateway.read(&told, &read, &head, now).await;
+                    let Ok(reply) = gateway.read(&told, &regime, &read, &head, now).await;
                     reply
                 }
                 _ => gateway.refuse(&told, Refusal::BodyOnRead),
@@ -194,14 +211,13 @@ impl Gateway {
     }
 
     /// Many tickets with one request.
-    fn batch(&self, told: Told, head: Parts, body: Incoming) -> Handling {
+    fn batch(&self, told: Told, regime: Arc<Regime>, head: Parts, body: Incoming) -> Handling {
         let (gateway, entered) = (self.clone(), Entered::open(&self.cache));
         Handling::Later(Box::pin(async move {
             let Ok(permit) = Arc::clone(&gateway.calls).try_acquire_owned() else {
                 entered.handed_on();
                 return gateway.refuse(&told, Refusal::BatchFull);
             };
-            let regime = Arc::clone(&told.regime);
             let most = regime.rules.batch.as_ref().map_or(0, |batch| batch.max_ids);
             let Some(taken) = gateway.cache.room.take(batch_body::memory(&body, most)) else {
                 entered.handed_on();
@@ -229,7 +245,14 @@ impl Gateway {
     }
 
     /// Something that passes through.
-    fn pass(&self, told: Told, why: Why, head: Parts, body: Incoming) -> Handling {
+    fn pass(
+        &self,
+        told: Told,
+        regime: Arc<Regime>,
+        why: Why,
+        head: Parts,
+        body: Incoming,
+    ) -> Handling {
         let (reason, detail, route) = match why {
             Why::NoCredential => (ForwardReason::Bypass, Some("no-credential"), "resource"),
             Why::Method => (ForwardReason::Method, None, "resource"),
@@ -238,7 +261,7 @@ impl Gateway {
         let authorization = head.headers.get(AUTHORIZATION);
         let credential =
             authorization.map(|value| self.cache.keys.credential(value.as_bytes()).tag());
-        let (regime, entered) = (Arc::clone(&told.regime), Entered::open(&self.cache));
+        let entered = Entered::open(&self.cache);
         let passage = Passage { regime, reason, detail, credential, entered };
         let gateway = self.clone();
         Handling::Later(Box::pin(async move {
@@ -292,7 +315,7 @@ impl Gateway {
     fn note(&self, told: &Told, route: &str, reply: &Response<ReplyBody>, result: Outcome) {
         let took = self.cache.clock.now().since(told.began);
         self.cache.metrics.note(&result, took);
-        if access::wanted(told.regime.rules.access, &result) {
+        if access::wanted(told.access, &result) {
             let Told { method, queued, trace_id, .. } = told;
             let (status, queued, trace_id) = (reply.status(), *queued, *trace_id);
             access::write(&Line { method, route, status, result, took, queued, trace_id });
@@ -335,7 +358,7 @@ async fn is_empty(body: &mut Incoming) -> bool {
 /// What is said about an exchange once it is over.
 #[derive(Clone)]
 struct Told {
-    regime: Arc<Regime>,
+    access: Access,
     method: Method,
     began: Timestamp,
     /// How long it stood in line for a turn upstream.
