@@ -8,6 +8,7 @@ use crate::app::fetch_ids::ListFault;
 use crate::app::fetch_token::Token;
 use crate::app::fetch_token::authorization;
 use crate::app::run;
+use crate::base::bounded;
 use crate::base::secret::Secret;
 use crate::settings::mistakes::escaped;
 use std::ffi::OsString;
@@ -15,7 +16,6 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io;
 use std::io::IsTerminal;
-use std::io::Read;
 use std::path::Path;
 
 /// The variable with the token.
@@ -34,9 +34,9 @@ pub fn read_ids(path: &Path) -> Result<Vec<u8>, Ending> {
         if input.is_terminal() {
             run::say("verifik-gateway: ids, one a line; Ctrl-D ends the list");
         }
-        read(input, LONGEST_TEXT)
+        bounded::read(input, LONGEST_TEXT)
     } else {
-        File::open(path).and_then(|file| read(file, LONGEST_TEXT))
+        File::open(path).and_then(|file| bounded::read(file, LONGEST_TEXT))
     };
     match read {
         Ok(Some(text)) => Ok(text),
@@ -75,13 +75,6 @@ pub fn read_token(
         Ok(None) => Err(wrong(&"is longer than 32 KiB, so hardly a token")),
         Err(error) => Err(wrong(&format_args!("cannot be read: {error}"))),
     }
-}
-
-/// All there is; `None` if that is more than `longest` octets.
-fn read(source: impl Read, longest: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut text = Vec::new();
-    let length = source.take(longest.saturating_add(1)).read_to_end(&mut text)?;
-    Ok(u64::try_from(length).is_ok_and(|length| length <= longest).then_some(text))
 }
 
 fn list_name(path: &Path) -> String {

@@ -1,5 +1,6 @@
 //! Where settings come from while the gateway runs: the files that are looked at, and read again.
 
+use crate::base::bounded;
 use crate::settings::load::Loaded;
 use crate::settings::load::load;
 use crate::settings::mistakes::escaped;
@@ -46,6 +47,10 @@ impl Origin {
     }
 }
 
+/// Longer than any list of certificates that a system comes with. What is longer still is not followed:
+/// it would be read every two seconds.
+const LONGEST_FILE: u64 = 4 * 1024 * 1024;
+
 fn is_pipe(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|file| file.file_type().is_fifo())
 }
@@ -72,7 +77,7 @@ pub(crate) fn content(files: &[PathBuf]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     for file in files {
         let is_plain = fs::metadata(file).is_ok_and(|file| file.is_file());
-        match is_plain.then(|| fs::read(file)) {
+        match is_plain.then(|| bounded::read_file(file, LONGEST_FILE)) {
             Some(Ok(octets)) => {
                 hasher.update(&u64::try_from(octets.len()).unwrap_or(u64::MAX).to_be_bytes());
                 hasher.update(&octets);

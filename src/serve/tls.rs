@@ -4,6 +4,8 @@
 //! symlink. So what is read is compared with what was read before by its content, and a pair that
 //! does not belong together is not taken: the next look finds the other half.
 
+use crate::base::bounded;
+use crate::base::secret::Secret;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
@@ -11,18 +13,23 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem;
 use rustls::pki_types::pem::PemObject;
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
-use zeroize::Zeroizing;
 
 /// What is spoken inside TLS (RFC 7301): a client that insists on something else is refused.
 const PROTOCOL: &[u8] = b"http/1.1";
+
+/// Longer than any chain.
+const LONGEST_CHAIN: u64 = 1024 * 1024;
+
+/// Longer than any key.
+const LONGEST_KEY: usize = 64 * 1024;
 
 /// The gateway's certificate, as it is now.
 pub struct Certificate {
@@ -56,7 +63,7 @@ pub enum Reread {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum TlsFault {
     /// A file cannot be read.
-    Unreadable(PathBuf, io::ErrorKind),
+    Unreadable(PathBuf, ErrorKind),
     /// No certificate, or no key, stands in it.
     Empty(PathBuf, &'static str),
     /// Something in it is not PEM.
@@ -158,15 +165,15 @@ impl Certificate {
 /// What stands in the two files.
 struct Pair {
     certificate: Vec<u8>,
-    key: Zeroizing<Vec<u8>>,
+    key: Secret<Vec<u8>>,
 }
 
 /// What stands in the files, and by what it is known again.
 fn look(files: &Files) -> (blake3::Hash, Result<Pair, TlsFault>) {
     let certificate = read(&files.certificate);
-    let key = read(&files.key).map(Zeroizing::new);
+    let key = read_key(&files.key);
     let mut hasher = blake3::Hasher::new();
-    for octets in [certificate.as_deref(), key.as_ref().map(|key| key.as_slice())] {
+    for octets in [certificate.as_deref(), key.as_ref().map(AsRef::as_ref)] {
         match octets {
             Ok(octets) => {
                 hasher.update(&u64::try_from(octets.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -181,7 +188,14 @@ fn look(files: &Files) -> (blake3::Hash, Result<Pair, TlsFault>) {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsFault> {
-    fs::read(path).map_err(|error| TlsFault::Unreadable(path.to_owned(), error.kind()))
+    let octets = bounded::read_file(path, LONGEST_CHAIN);
+    octets.map_err(|error| TlsFault::Unreadable(path.to_owned(), error.kind()))
+}
+
+fn read_key(path: &Path) -> Result<Secret<Vec<u8>>, TlsFault> {
+    let octets = File::open(path).and_then(|file| Secret::read(file, LONGEST_KEY));
+    let whole = octets.and_then(|octets| octets.ok_or_else(|| ErrorKind::FileTooLarge.into()));
+    whole.map_err(|error| TlsFault::Unreadable(path.to_owned(), error.kind()))
 }
 
 impl Pair {
@@ -214,7 +228,7 @@ impl Pair {
     }
 
     fn key(&self, path: &Path) -> Result<PrivateKeyDer<'static>, TlsFault> {
-        PrivateKeyDer::from_pem_slice(&self.key)
+        PrivateKeyDer::from_pem_slice(self.key.expose())
             .map_err(|error| not_pem(path, &error, "private key"))
     }
 }
@@ -234,6 +248,7 @@ mod tests {
     use rcgen::KeyPair;
     use rcgen::generate_simple_self_signed;
     use std::env::temp_dir;
+    use std::fs;
     use std::process;
 
     /// A certificate and its key, as PEM.

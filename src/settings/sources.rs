@@ -1,6 +1,7 @@
 //! Where settings come from: compiled defaults, files, the environment, flags, in this order, the
 //! later winning key by key (design §4).
 
+use crate::base::bounded;
 use crate::settings::document;
 use crate::settings::environment;
 use crate::settings::keys::RESOURCE_KEYS;
@@ -12,8 +13,6 @@ use config::Value;
 use config::ValueKind;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
-use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -72,14 +71,12 @@ fn read_file(path: &Path, mistakes: &mut Mistakes) -> Option<Tree> {
 }
 
 fn read_text(path: &Path) -> Result<String, Wrong> {
-    let cannot = |error: io::Error| Wrong::new(format!("cannot be read: {error}"));
-    let mut bytes = Vec::new();
-    let mut file = File::open(path).map_err(cannot)?.take(LONGEST_FILE.saturating_add(1));
-    let length = file.read_to_end(&mut bytes).map_err(cannot)?;
-    if u64::try_from(length).is_ok_and(|length| length <= LONGEST_FILE) {
-        String::from_utf8(bytes).map_err(|_| Wrong::new("is not UTF-8, so not TOML"))
-    } else {
-        Err(Wrong::new("is longer than 256 KiB, so hardly a settings file"))
+    match File::open(path).and_then(|file| bounded::read(file, LONGEST_FILE)) {
+        Ok(Some(octets)) => {
+            String::from_utf8(octets).map_err(|_| Wrong::new("is not UTF-8, so not TOML"))
+        }
+        Ok(None) => Err(Wrong::new("is longer than 256 KiB, so hardly a settings file")),
+        Err(error) => Err(Wrong::new(format!("cannot be read: {error}"))),
     }
 }
 
