@@ -78,7 +78,8 @@ async fn demonstrate(loaded: &Loaded) -> Result<Ending, String> {
     let mut settings = run::quieter(loaded, Level::Warn);
     let log = run::begin_log(&settings)?;
     let (gateway, upstream) = open(&mut settings).await?;
-    let gateway = gateway.with_operators(loaded, Some(log.dropped_lines())).await?;
+    let shown = shown(loaded, &settings);
+    let gateway = gateway.with_operators(&shown, Some(log.dropped_lines())).await?;
     let Some(address) = plain(&gateway, &settings) else { return Ok(Ending::misused(NOT_PLAIN)) };
     let mut told = io::stdout();
     let left_aside = loaded.set_at("upstream", "url");
@@ -92,6 +93,17 @@ async fn demonstrate(loaded: &Loaded) -> Result<Ending, String> {
         ending = run::until_told(gateway, None) => Ok(ending),
         Err(wrong) = walk_then_wait(walk, address, &mut told) => Err(format!("{wrong}\n{ADVICE}")),
     }
+}
+
+/// What operators are shown of the settings: those that the demonstration has put in force too.
+fn shown(loaded: &Loaded, settings: &Settings) -> Loaded {
+    let (mut shown, by) = (loaded.clone(), "the demonstration");
+    let url = format!("http://{}", settings.upstream.url.authority);
+    shown.tell("upstream", "url", &url, by);
+    if settings.log.level != loaded.settings.log.level {
+        shown.tell("log", "level", "warn", by);
+    }
+    shown
 }
 
 /// Where the gateway can be reached in the way that the walk and its reader know.

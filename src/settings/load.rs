@@ -57,6 +57,11 @@ impl Loaded {
         self.leaves().map(told).collect()
     }
 
+    /// Tells of a key another value than was loaded: one that `by` has put in force.
+    pub(crate) fn tell(&mut self, section: &str, key: &str, value: &str, by: &str) {
+        self.tree.put(section, key, Value::new(Some(&by.to_owned()), value));
+    }
+
     fn leaves(&self) -> impl Iterator<Item = (String, &Value)> {
         let sections = keys::all().filter_map(|(section, key)| {
             Some((format!("{section}.{key}"), self.tree.leaf(section, key)?))
@@ -118,6 +123,15 @@ mod tests {
         assert!(loaded.told().iter().all(|[_, _, place]| place == DEFAULT));
         assert_eq!(loaded.settings.limit.rate, Rate::Learn);
         assert_eq!(loaded.settings.resources.len(), 1);
+    }
+
+    #[test]
+    fn what_somebody_else_puts_in_force_is_told_as_theirs() {
+        let mut loaded = load(&Sources::default(), []).unwrap();
+        loaded.tell("upstream", "url", "http://127.0.0.1:9", "the demonstration");
+        let told = loaded.told();
+        let of_url = told.iter().find(|[key, ..]| key == "upstream.url").unwrap();
+        assert_eq!(of_url[1..], [r#""http://127.0.0.1:9""#, "the demonstration"]);
     }
 
     #[test]
