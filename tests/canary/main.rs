@@ -19,6 +19,8 @@
 mod process;
 #[path = "../common/figures.rs"]
 mod figures;
+#[path = "../common/versions.rs"]
+mod versions;
 mod world;
 mod tally;
 mod gateway;

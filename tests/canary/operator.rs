@@ -24,7 +24,7 @@ pub async fn purge(world: &World, admin: SocketAddr, chance: &mut Rng) {
     let everything = chance.u8(..ALL) == 0;
     let ticket = chance.u64(..TICKETS);
     let touched = if everything { 0..TICKETS } else { ticket..ticket + 1 };
-    let changed: Vec<_> = touched.map(|ticket| (ticket, world.written(ticket))).collect();
+    let changed: Vec<_> = touched.map(|ticket| (ticket, world.versions.written(ticket))).collect();
     let order = if everything {
         r#"{"all":true}"#.to_owned()
     } else {
@@ -41,6 +41,6 @@ pub async fn purge(world: &World, admin: SocketAddr, chance: &mut Rng) {
     let reply = reply.whole().expect("a whole answer");
     assert_eq!((reply.status(), &*reply.text()), (200, r#"{"done":true}"#), "{reply:?}");
     for (ticket, version) in changed {
-        world.told(ticket, version);
+        world.versions.told(ticket, version);
     }
 }

@@ -62,7 +62,7 @@ fn ticket(world: &World, asked: &Request, reply: &Message) {
     let told = reply.field("etag").and_then(Canary::find);
     let told = told.unwrap_or_else(|| panic!("no entity tag: {reply:?}"));
     fits(asked.credential, asked.ticket, asked.floor, told);
-    assert!(told.version <= world.version(asked.ticket), "from the future: {reply:?}");
+    assert!(told.version <= world.versions.version(asked.ticket), "from the future: {reply:?}");
     assert_eq!(reply.field("x-canary"), Some(&*told.text()), "{reply:?}");
     let body = told.body();
     match (&asked.wish, reply.status()) {
@@ -92,7 +92,7 @@ fn written(world: &World, asked: &Request, tickets: &[u64], text: &str) {
     assert_eq!(of, tickets, "{text}");
     for canary in told {
         assert_eq!(canary.credential, asked.credential, "{text}");
-        world.told(canary.ticket, canary.version);
+        world.versions.told(canary.ticket, canary.version);
     }
     Tally::add(&world.tally.writes);
 }

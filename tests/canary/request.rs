@@ -49,7 +49,10 @@ impl Request {
                 wanted.sort_unstable();
                 wanted.dedup();
                 Wish::Batch(
-                    wanted.into_iter().map(|ticket| (ticket, world.floor(ticket))).collect(),
+                    wanted
+                        .into_iter()
+                        .map(|ticket| (ticket, world.versions.floor(ticket)))
+                        .collect(),
                 )
             }
             30..50 => Wish::Elsewhere,
@@ -71,7 +74,7 @@ impl Request {
     /// A plain read.
     pub fn read(world: &World, chance: &mut Rng) -> Self {
         let (credential, ticket) = (skewed(CREDENTIALS, chance), skewed(TICKETS, chance));
-        Self { credential, ticket, floor: world.floor(ticket), wish: Wish::Read }
+        Self { credential, ticket, floor: world.versions.floor(ticket), wish: Wish::Read }
     }
 
     pub fn is_head(&self) -> bool {

@@ -88,7 +88,8 @@ impl Desk {
         let credential = credential.parse().expect("a credential");
         let (_, last) = target.split('?').next().unwrap().rsplit_once('/').unwrap();
         let named = ticket(last).unwrap_or(0);
-        let canary = Canary { credential, ticket: named, version: self.world.version(named) };
+        let canary =
+            Canary { credential, ticket: named, version: self.world.versions.version(named) };
         let right = match (method, last) {
             ("GET", _) if !target.contains("support-tickets") => elsewhere(canary),
             ("GET", _)
@@ -106,7 +107,7 @@ impl Desk {
 
     fn write(&self, credential: u64, tickets: Vec<u64>) -> String {
         let written = tickets.into_iter().map(|ticket| {
-            let version = self.world.written(ticket);
+            let version = self.world.versions.written(ticket);
             format!("\"{}\"", Canary { credential, ticket, version }.text())
         });
         let written: Vec<String> = written.collect();

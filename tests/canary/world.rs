@@ -1,8 +1,7 @@
-//! Who asks, for what, and which version of it is known.
+//! Who asks, for what, and what is answered.
 
 use crate::tally::Tally;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use crate::versions::Versions;
 
 /// Credentials that ask.
 pub const CREDENTIALS: u64 = 100;
@@ -13,43 +12,16 @@ pub const NOBODY: u64 = 999;
 /// What every canary begins with.
 pub const MARK: &str = "canary_";
 
-/// What clients and upstream share. A ticket is of one version at a time, whoever asks.
+/// What clients and upstream share.
 pub struct World {
-    versions: Vec<AtomicU64>,
-    /// The newest version of each ticket that an answer to a write has told of.
-    floors: Vec<AtomicU64>,
+    pub versions: Versions,
     pub tally: Tally,
 }
 
 impl World {
     pub fn new(responses: u64) -> Self {
-        let all = || (0..TICKETS).map(|_| AtomicU64::new(1)).collect();
-        Self { versions: all(), floors: all(), tally: Tally::new(responses) }
+        Self { versions: Versions::new(TICKETS), tally: Tally::new(responses) }
     }
-
-    /// The version of a ticket as the upstream has it.
-    pub fn version(&self, ticket: u64) -> u64 {
-        self.versions[at(ticket)].load(Ordering::SeqCst)
-    }
-
-    /// A write has come: the version after it.
-    pub fn written(&self, ticket: u64) -> u64 {
-        self.versions[at(ticket)].fetch_add(1, Ordering::SeqCst) + 1
-    }
-
-    /// What a read that begins now has to be told at least.
-    pub fn floor(&self, ticket: u64) -> u64 {
-        self.floors[at(ticket)].load(Ordering::SeqCst)
-    }
-
-    /// A write was answered with this version.
-    pub fn told(&self, ticket: u64, version: u64) {
-        self.floors[at(ticket)].fetch_max(version, Ordering::SeqCst);
-    }
-}
-
-fn at(ticket: u64) -> usize {
-    usize::try_from(ticket).unwrap()
 }
 
 /// What stands in everything that is for one credential: its number, the ticket's, the version.

@@ -2,12 +2,12 @@
 //! Nothing is asked twice.
 
 use crate::tally::Tally;
+use crate::versions::Versions;
 use crate::wire::Connection;
 use crate::wire::Message;
 use crate::world::CREDENTIALS;
 use crate::world::Stamp;
 use crate::world::TICKETS;
-use crate::world::World;
 use crate::world::absent;
 use crate::world::id;
 use fastrand::Rng;
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One of many clients.
 pub struct Client {
-    pub world: Arc<World>,
+    pub versions: Arc<Versions>,
     pub tally: Arc<Tally>,
     pub gateway: SocketAddr,
     pub chance: Rng,
@@ -96,7 +96,7 @@ impl Client {
     }
 
     fn request(&mut self) -> Request {
-        let (chance, world) = (&mut self.chance, &self.world);
+        let (chance, versions) = (&mut self.chance, &self.versions);
         let (credential, ticket) = (chance.u64(..CREDENTIALS), skewed(chance));
         let wish = match chance.u8(..100) {
             0..2 => Wish::Write,
@@ -104,17 +104,17 @@ impl Client {
                 let mut wanted: Vec<u64> = (0..chance.u64(1..9)).map(|_| skewed(chance)).collect();
                 wanted.sort_unstable();
                 wanted.dedup();
-                Wish::Batch(wanted.into_iter().map(|one| (one, world.floor(one))).collect())
+                Wish::Batch(wanted.into_iter().map(|one| (one, versions.floor(one))).collect())
             }
             5..10 => Wish::Elsewhere,
             10..15 => Wish::Absent,
             _ => Wish::Read,
         };
-        Request { credential, ticket, floor: world.floor(ticket), wish }
+        Request { credential, ticket, floor: versions.floor(ticket), wish }
     }
 
     fn judge(&self, asked: &Request, reply: &Message) {
-        let Self { tally, world, .. } = self;
+        let Self { tally, versions, .. } = self;
         let (status, text) = (reply.status(), reply.text());
         let right = if matches!(asked.wish, Wish::Absent) { 404 } else { 200 };
         assert_eq!(status, right, "{asked:?}: {reply:?}");
@@ -123,14 +123,14 @@ impl Client {
         assert!(foreign.is_none() && !text.contains("tok_"), "FOREIGN: {asked:?}: {reply:?}");
         let first = *stamps.first().unwrap_or_else(|| panic!("{asked:?}: {reply:?}"));
         match &asked.wish {
-            Wish::Batch(wanted) => lines(world, wanted, &text, asked),
+            Wish::Batch(wanted) => lines(versions, wanted, &text, asked),
             Wish::Read => {
                 assert!(text == first.body(), "{asked:?}: {reply:?}");
-                fits(world, (asked.ticket, asked.floor), first);
+                fits(versions, (asked.ticket, asked.floor), first);
             }
             Wish::Write => {
-                fits(world, (asked.ticket, asked.floor + 1), first);
-                world.told(asked.ticket, first.version);
+                fits(versions, (asked.ticket, asked.floor + 1), first);
+                versions.told(asked.ticket, first.version);
             }
             Wish::Absent | Wish::Elsewhere => assert_eq!(first.ticket, asked.ticket, "{reply:?}"),
         }
@@ -174,14 +174,14 @@ async fn ask(connection: &mut Connection, asked: &Request) -> Result<Message, St
     connection.message().await?.ok_or_else(|| "closed without an answer".to_owned())
 }
 
-fn fits(world: &World, (ticket, floor): (u64, u64), told: Stamp) {
+fn fits(versions: &Versions, (ticket, floor): (u64, u64), told: Stamp) {
     assert_eq!(told.ticket, ticket, "another ticket: {told:?}");
     assert!(told.version >= floor, "too old: {told:?}, and {floor} was known");
-    assert!(told.version <= world.version(ticket), "from the future: {told:?}");
+    assert!(told.version <= versions.version(ticket), "from the future: {told:?}");
 }
 
 /// The lines of a batch: every ticket once, each as if it had been asked for alone.
-fn lines(world: &World, wanted: &[(u64, u64)], text: &str, asked: &Request) {
+fn lines(versions: &Versions, wanted: &[(u64, u64)], text: &str, asked: &Request) {
     let lines = text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON"));
     let mut lines: Vec<serde_json::Value> = lines.collect();
     let last = lines.pop().expect("a last line");
@@ -191,7 +191,7 @@ fn lines(world: &World, wanted: &[(u64, u64)], text: &str, asked: &Request) {
     for (line, known) in lines.iter().zip(wanted) {
         assert!(line["status"] == 200 && line["id"] == id(known.0), "{asked:?}: {line}");
         let first = *Stamp::all(&line["body"].to_string()).first().expect("a stamp");
-        fits(world, *known, first);
+        fits(versions, *known, first);
     }
 }
 

@@ -19,6 +19,8 @@
 #[expect(dead_code, reason = "others ask it for its accounts")]
 #[path = "../common/process.rs"]
 mod process;
+#[path = "../common/versions.rs"]
+mod versions;
 mod world;
 mod tally;
 mod wire;
@@ -36,7 +38,8 @@ use crate::course::KEY;
 use crate::gateway::House;
 use crate::gateway::value;
 use crate::tally::Tally;
-use crate::world::World;
+use crate::versions::Versions;
+use crate::world::TICKETS;
 use fastrand::Rng;
 use serde_json::Value;
 use std::fs;
@@ -63,8 +66,8 @@ async fn reloads_and_restarts_fail_refuse_and_mistake_nobody() {
     let [requests, reloads, restarts] = [0, 1, 2].map(|one| number(names[one], FEW[one]));
     println!("rolling: {requests} requests, {reloads} reloads, {restarts} restarts");
     let began = Instant::now();
-    let (world, tally) = (Arc::new(World::new()), Arc::new(Tally::default()));
-    let port = upstream::open(Arc::clone(&world), Arc::clone(&tally)).await;
+    let (versions, tally) = (Arc::new(Versions::new(TICKETS)), Arc::new(Tally::default()));
+    let port = upstream::open(Arc::clone(&versions), Arc::clone(&tally)).await;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rolling");
     fs::create_dir_all(&folder).unwrap();
     let house = House::new(folder.join("gateway.toml"));
@@ -73,9 +76,9 @@ async fn reloads_and_restarts_fail_refuse_and_mistake_nobody() {
     let course = tokio::spawn(course.run());
     let mut clients = JoinSet::new();
     for name in 0..CLIENTS {
-        let (world, tally) = (Arc::clone(&world), Arc::clone(&tally));
+        let (versions, tally) = (Arc::clone(&versions), Arc::clone(&tally));
         let (chance, pace) = (Rng::with_seed(name.into()), Duration::from_secs(1) * CLIENTS / RATE);
-        clients.spawn(Client { world, tally, gateway, chance, pace }.run());
+        clients.spawn(Client { versions, tally, gateway, chance, pace }.run());
     }
     let all = async {
         while let Some(ended) = clients.join_next().await {

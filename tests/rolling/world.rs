@@ -1,50 +1,9 @@
-//! Who asks, for what, and which version of it is known.
-
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+//! Who asks, for what, and what is answered.
 
 /// Credentials that ask.
 pub const CREDENTIALS: u64 = 9;
 /// Tickets there are. Few, so that credentials meet.
 pub const TICKETS: u64 = 60;
-
-/// What clients and upstream share. A ticket is of one version at a time, whoever asks.
-pub struct World {
-    versions: Vec<AtomicU64>,
-    /// The newest version of each ticket that an answer to a write has told of.
-    floors: Vec<AtomicU64>,
-}
-
-impl World {
-    pub fn new() -> Self {
-        let all = || (0..TICKETS).map(|_| AtomicU64::new(1)).collect();
-        Self { versions: all(), floors: all() }
-    }
-
-    /// The version of a ticket as the upstream has it.
-    pub fn version(&self, ticket: u64) -> u64 {
-        self.versions[at(ticket)].load(Ordering::SeqCst)
-    }
-
-    /// A write has come: the version after it.
-    pub fn written(&self, ticket: u64) -> u64 {
-        self.versions[at(ticket)].fetch_add(1, Ordering::SeqCst) + 1
-    }
-
-    /// What a read that begins now has to be told at least.
-    pub fn floor(&self, ticket: u64) -> u64 {
-        self.floors[at(ticket)].load(Ordering::SeqCst)
-    }
-
-    /// A write was answered with this version.
-    pub fn told(&self, ticket: u64, version: u64) {
-        self.floors[at(ticket)].fetch_max(version, Ordering::SeqCst);
-    }
-}
-
-fn at(ticket: u64) -> usize {
-    usize::try_from(ticket).unwrap()
-}
 
 /// What stands in every answer: for whom it is, of which ticket, and as of when.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
