@@ -112,6 +112,7 @@ mod lifecycle;
 mod unix_socket;
 mod activation;
 mod reload;
+mod reloading;
 mod client_tls;
 mod tls;
 mod tls_faults;

@@ -7,6 +7,7 @@ use crate::support::search::assert_clean;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
+use std::path::Path;
 use std::process::Child;
 use std::process::ChildStderr;
 use std::process::Command;
@@ -50,6 +51,16 @@ impl Running {
         Self::begin(command.stdin(Stdio::null()))
     }
 
+    /// The binary with settings files.
+    pub fn with_files(upstream: &str, files: &[&Path]) -> Self {
+        let mut command = Command::new(BINARY);
+        set(&mut command, &[("LISTEN__ADDRESS", "127.0.0.1:0"), ("UPSTREAM__URL", upstream)]);
+        for file in files {
+            command.arg("--config").arg(file);
+        }
+        Self::begin(command.stdin(Stdio::null()))
+    }
+
     /// Runs it until it says where it listens. Its standard error is not read again before its end.
     pub fn begin(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -65,6 +76,14 @@ impl Running {
         Self { place, child, stderr }
     }
 
+    /// Where its operators' port is: `HOST:PORT`. To be called once.
+    pub fn admin(&mut self) -> String {
+        let mut said = String::new();
+        self.stderr.read_line(&mut said).unwrap();
+        let (_, address) = said.trim_end().split_once("admin on http://").expect("both are told");
+        address.to_owned()
+    }
+
     /// A client on a connection of its own.
     pub async fn client(&self) -> Client<TcpStream> {
         let (_, address) = self.place.split_once("://").unwrap();
@@ -73,9 +92,17 @@ impl Running {
 
     /// Sends it SIGTERM.
     pub fn terminate(&self) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().unwrap();
-        assert!(sent.success());
+        self.signal("TERM");
+    }
+
+    /// Sends it SIGHUP.
+    pub fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    fn signal(&self, name: &str) {
+        let arguments = ["-c", "kill -s \"$0\" \"$1\"", name, &self.child.id().to_string()];
+        assert!(Command::new("sh").args(arguments).status().unwrap().success());
     }
 
     /// Waits until it has ended: its exit code, and what it said.
