@@ -46,7 +46,8 @@ def files_of(volume, maps):
         source = volume["configMap"]
         data = maps.get(source["name"], {"ca.crt": None, "settings.toml": ""})
     else:
-        source, data = volume["secret"], {"token": "a-token", "tls.crt": None, "tls.key": None, "ca.crt": None}
+        source = volume["secret"]
+        data = {"token": "a-token", "tls.crt": None, "tls.key": None, "ca.crt": None}
     if "items" not in source:
         return data
     return {item["path"]: data.get(item["key"], data.get(item["path"])) for item in source["items"]}
@@ -56,7 +57,8 @@ def serves(container):
     return "verifik-gateway" in container["image"] and "fetch" not in container.get("args", [])
 
 
-def judge(pod, container, maps, directory):
+def lay_out(pod, container, maps, directory):
+    """Writes what the container mounts below a directory; its environment, and what finds paths there."""
     mounts = {m["mountPath"]: m["name"] for m in container.get("volumeMounts") or []}
     volumes = {v["name"]: v for v in pod.get("volumes") or []}
 
@@ -67,16 +69,24 @@ def judge(pod, container, maps, directory):
 
     for path, name in mounts.items():
         place = directory / path.lstrip("/")
-        place.mkdir(parents=True)
+        # As the kubelet does it: files are links through ..data, which is swapped as a whole.
+        (place / "..first").mkdir(parents=True)
+        (place / "..data").symlink_to("..first")
         for file, content in files_of(volumes[name], maps).items():
             if content is None:
                 stub = "tls.key" if file.endswith(".key") else "tls.crt"
                 content = (pathlib.Path(os.environ["TLS"]) / stub).read_text()
-            (place / file).write_text(here(content))
+            (place / "..first" / file).write_text(here(content))
+            (place / file).symlink_to(f"..data/{file}")
 
     environment = dict(IMAGE)
     for variable in container.get("env") or []:
         environment[variable["name"]] = here(variable.get("value", "http://stub:3128"))
+    return here, environment
+
+
+def judge(pod, container, maps, directory):
+    here, environment = lay_out(pod, container, maps, directory)
     run = subprocess.run([os.environ["VERIFIK_GATEWAY"], "check", *map(here, container.get("args") or [])],
                          env=environment, capture_output=True, text=True, check=False)
     if run.returncode != 0:
@@ -99,7 +109,7 @@ def judge(pod, container, maps, directory):
     sidecar = container.get("restartPolicy") == "Always"
     if (life["mode"] == "sidecar") != sidecar:
         yield f"lifecycle.mode is {life['mode']}"
-    for section, probe_names in (("listen", ["http"]), ("admin", ["admin"])):
+    for section, name in (("listen", "http"), ("admin", "admin")):
         host, port = force[section]["address"].rsplit(":", 1)
         if sidecar:
             if host != "127.0.0.1":
@@ -108,9 +118,8 @@ def judge(pod, container, maps, directory):
         if host != "0.0.0.0":
             yield f"{section}.address is {host}: nobody can connect"
         ports = {p["name"]: p["containerPort"] for p in container["ports"]}
-        for name in probe_names:
-            if ports.get(name) != int(port):
-                yield f"{section}.address has port {port}, and the port {name} is {ports.get(name)}"
+        if ports.get(name) != int(port):
+            yield f"{section}.address has port {port}, and the port {name} is {ports.get(name)}"
     if not sidecar and not force["admin"]["token_file"]:
         yield "the operators' port is open to all"
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):

@@ -47,11 +47,10 @@ for values in "$here"/values/*.yaml; do
     name=$(basename "$values" .yaml)
     {
         cat "$here/values/$name.header"
-        # Labels that say an object is Helm's would be wrong for one that is not, and what file of the chart
-        # an object comes from is of no use here. Rendering sorts objects by kind; it stays so.
+        # Labels that say an object is Helm's would be wrong here, and so are the names of the chart's files.
         "$helm" template verifik-gateway "$chart" --namespace verifik-gateway --values "$values" |
-            sed -e '/^# Source: /d' -e '/^ *helm\.sh\/chart: /d' -e '/^ *app\.kubernetes\.io\/managed-by: /d' \
-                -e '/^$/{N;/^\n---$/D}'
+            sed -e '/^# Source: /d' -e '/^ *helm\.sh\/chart: /d' \
+                -e '/^ *app\.kubernetes\.io\/managed-by: /d' -e '/^$/{N;/^\n---$/D}'
     } >"$fresh/$name.yaml"
     put "$here/$name.yaml" "$fresh/$name.yaml"
 done

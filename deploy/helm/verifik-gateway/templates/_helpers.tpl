@@ -65,7 +65,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- div (add $bytes 1048575) 1048576 }}
 {{- end }}
 
-{{/* Resources of a container: what is given as .resources over the memory that .cache and .headroom come to. */}}
+{{/* Resources of a container: .resources over the memory that .cache and .headroom come to. */}}
 {{- define "verifik-gateway.resources" -}}
 {{- $cache := include "verifik-gateway.mebibytes" .cache | int64 }}
 {{- $memory := printf "%dMi" (add $cache (include "verifik-gateway.mebibytes" .headroom | int64)) }}
@@ -144,7 +144,8 @@ secret:
 {{- $settings := fromToml .Values.settings }}
 {{- with $settings.Error }}{{ fail (printf "settings: no TOML: %s" .) }}{{ end }}
 {{- $owned := dict
-  "listen" (dict "address" "the ports of the pod" "cert_file" "tls.existingSecret" "key_file" "tls.existingSecret")
+  "listen" (dict "address" "the ports of the pod" "cert_file" "tls.existingSecret"
+    "key_file" "tls.existingSecret")
   "admin" (dict "address" "the ports of the pod" "token_file" "admin.existingSecret")
   "upstream" (dict "ca_file" "upstream.ca")
   "cache" (dict "memory" "cache.memory")

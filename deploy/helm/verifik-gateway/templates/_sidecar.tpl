@@ -15,15 +15,15 @@ with verifik-gateway.sidecarVolumes, in the same way, among its volumes.
 - name: verifik-gateway
   image: {{ include "verifik-gateway.image" . | quote }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
-  # A native sidecar: it starts before the application and ends after it, and no Job waits for it.
+  # A native sidecar: it starts before the application and ends after it; no Job waits for it.
   restartPolicy: Always
   {{- if .Values.sidecar.settingsConfigMap }}
   args: [--config, /config/settings.toml]
   {{- end }}
   env:
-    # For this pod alone. The operators' port needs no token there: who can reach it is in the pod, and
-    # has the tokens that the application has. Both are set, not left to the defaults: the image sets the
-    # first, and a default admin port that is taken would be a warning only.
+    # For this pod alone. The operators' port needs no token there: who can reach it is in the pod, and has
+    # the tokens that the application has. Both are set, since the image sets the first to all addresses,
+    # and of a default admin port that is taken the gateway would only warn.
     - name: VERIFIK_GATEWAY__LISTEN__ADDRESS
       value: 127.0.0.1:8080
     - name: VERIFIK_GATEWAY__ADMIN__ADDRESS
