@@ -5,11 +5,14 @@
 // Each file is a JSON list of objects. DIR holds @kubernetes-models/prometheus-operator. Exit code 1 if
 // something is wrong, or if there is no such object at all.
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 
-const require = createRequire(resolve(process.env.NODE_MODULES, "package.json"));
-const models = require("@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1");
+// By its file: modules are looked up from where this one is, and DIR may be anywhere.
+const models = await import(pathToFileURL(resolve(
+    process.env.NODE_MODULES,
+    "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/index.js",
+)));
 
 let count = 0;
 let bad = 0;

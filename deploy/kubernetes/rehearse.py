@@ -14,6 +14,7 @@ within the grace period. A job: the sidecar is ready, the main container fetches
 there was nothing to run.
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -139,7 +140,11 @@ def shared(stage, container):
         settings.write("\n[lifetimes]\nopen = \"7s\"\n")
     (config / "..new").symlink_to("..second")
     (config / "..new").rename(config / "..data")
-    if not within(10, lambda: b'"7s"' in ask(f"{admin}/stats", "a-token")[2]):
+    def open_is():
+        known = json.loads(ask(f"{admin}/stats", "a-token")[2])["settings"]
+        return [setting["value"] for setting in known if setting["key"] == "lifetimes.open"]
+
+    if not within(10, lambda: open_is() == ['"7s"']):
         yield "another content of the ConfigMap is not in force after 10 s"
 
     told = time.monotonic()
