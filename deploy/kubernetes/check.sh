@@ -116,7 +116,8 @@ END
 # What more than one replica means has to be said to who asks for it, and to nobody else. Helm shows notes
 # only of an installation; a dry run needs no cluster.
 notes() {
-    "$HELM" install gateway "$chart" --namespace team --dry-run=client --values "$1" >"$work/notes" || return 1
+    "$HELM" install gateway "$chart" --namespace team --dry-run=client --values "$1" \
+        >"$work/notes" || return 1
     local said=unsaid
     if sed '1,/^NOTES:/d' "$work/notes" | grep -q "what a replica knows is its own"; then said=said; fi
     [ "$said" = "$2" ] || { echo "$said, and should be $2"; return 1; }
@@ -190,6 +191,7 @@ check_all() {
         check "schemas of Kubernetes $version" "$validate" --strict --quiet -k "$version" "$work"/core-*.yaml
     done
     check "schemas of the Prometheus operator" node "$here/crds.mjs" "$work"/crds-*.json
+    check "objects find each other" "$python" "$here/linked.py" "${rendered[@]}"
     check "pod security: restricted" "$python" "$here/restricted.py" "${rendered[@]}"
 
     check "a certificate to try with" openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \

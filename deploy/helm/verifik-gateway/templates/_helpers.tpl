@@ -168,6 +168,10 @@ secret:
 - port: admin
   path: /metrics
   interval: {{ .interval }}
+  # The alerts go by this name, whatever the release is called.
+  relabelings:
+    - targetLabel: job
+      replacement: verifik-gateway
   authorization:
     type: Bearer
     credentials:
