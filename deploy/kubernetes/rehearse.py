@@ -10,10 +10,12 @@ together.
 A shared gateway: ready by its startup probe; the operators' port wants its token; a second read is a hit;
 another content of the ConfigMap is in force; told to end, it is not ready and serves on, and ends with 0
 within the grace period. A job: the sidecar is ready, the main container fetches every ticket and ends with
-0, the sidecar is told to end and does, with 0, in time. Exit code 1 if anything of it is not so, or if
-there was nothing to run.
+0, the sidecar is told to end and does, with 0, in time. The example application (a shell with curl): it gets
+hits; a sidecar that is told to end first serves who is connected until he has gone. Exit code 1 if anything
+of it is not so, or if there was nothing to run.
 """
 
+import http.client
 import json
 import os
 import pathlib
@@ -100,7 +102,8 @@ class Stage:
             if not file.is_symlink():
                 file.write_text(self.adapt(file.read_text()))
         environment = {name: self.adapt(value) for name, value in environment.items()}
-        return [GATEWAY, *(self.adapt(here(a)) for a in container.get("args") or [])], environment, place
+        words = [*container.get("command", [GATEWAY]), *(container.get("args") or [])]
+        return [self.adapt(here(word)) for word in words], environment, place
 
     def probe(self, container, name, environment):
         """Whether a probe of the container is well now."""
@@ -156,9 +159,10 @@ def shared(stage, container):
     yield from ends(process, told, stage.pod["terminationGracePeriodSeconds"])
 
 
-def job(stage, sidecar, main):
+def beside(stage, sidecar, main):
+    """A sidecar, and the main container after it."""
     command, environment, _ = stage.prepare(sidecar)
-    beside = stage.start(command, environment, "sidecar")
+    process = stage.start(command, environment, "sidecar")
     if not within(30, lambda: stage.probe(sidecar, "startupProbe", environment)):
         yield "the sidecar is not ready within 30 s"
         yield (stage.folder / "sidecar.log").read_text()
@@ -167,8 +171,17 @@ def job(stage, sidecar, main):
         if not stage.probe(sidecar, name, environment):
             yield f"{name} of the sidecar fails"
 
-    command, main_environment, place = stage.prepare(main)
-    fetch = stage.start(command, main_environment, "main")
+    yield from job(stage, main) if "fetch" in main.get("args", []) else application(stage, main, process)
+
+    told = time.monotonic()
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    yield from ends(process, told, seconds(environment["VERIFIK_GATEWAY__LIFECYCLE__DRAIN_TIMEOUT"]))
+
+
+def job(stage, main):
+    command, environment, place = stage.prepare(main)
+    fetch = stage.start(command, environment, "main")
     try:
         code = fetch.wait(30)
     except subprocess.TimeoutExpired:
@@ -180,9 +193,33 @@ def job(stage, sidecar, main):
         yield f"the main container ends with {code}, and has {lines} tickets of {len(ids)}"
         yield (stage.folder / "main.log").read_text()
 
-    told = time.monotonic()
-    beside.send_signal(signal.SIGTERM)
-    yield from ends(beside, told, seconds(environment["VERIFIK_GATEWAY__LIFECYCLE__DRAIN_TIMEOUT"]))
+
+def application(stage, main, sidecar):
+    command, environment, _ = stage.prepare(main)
+    shell = stage.start(command, {"PATH": os.environ["PATH"], **environment}, "main")
+    if not within(10, lambda: "; hit" in (stage.folder / "main.out").read_text()):
+        yield "the application gets no hit within 10 s"
+        yield (stage.folder / "main.out").read_text() + (stage.folder / "main.log").read_text()
+    shell.send_signal(signal.SIGTERM)
+    yield from ends(shell, time.monotonic(), 10)
+
+    # A pod's containers may be told in any order by who does not know sidecars, such as a node that shuts
+    # down: longer than the two seconds after which nobody is believed to be there.
+    connected = http.client.HTTPConnection("127.0.0.1", int(stage.ports["8080"]), timeout=5)
+    connected.connect()
+    sidecar.send_signal(signal.SIGTERM)
+    time.sleep(4)
+    try:
+        connected.request("GET", "/v2/support-tickets/ticket_1", headers={"Authorization": "Bearer t"})
+        if connected.getresponse().status != 200:
+            yield "the sidecar does not serve its application on after SIGTERM"
+    except OSError as error:
+        yield f"the sidecar has cut its application off: {error}"
+    connected.close()
+    try:
+        sidecar.wait(10)
+    except subprocess.TimeoutExpired:
+        yield "the sidecar has not ended 10 s after its application"
 
 
 def ends(process, told, limit):
@@ -205,11 +242,11 @@ def main():
         for pod in (pod for manifest in manifests for pod, _ in pods(manifest)):
             sidecars = [c for c in pod.get("initContainers") or [] if serves(c)]
             gateways = [c for c in pod["containers"] if serves(c)]
-            fetches = [c for c in pod["containers"] if "fetch" in c.get("args", [])]
+            mains = [c for c in pod["containers"] if not serves(c)]
             stage = Stage(pod, maps)
             try:
                 acts = [shared(stage, c) for c in gateways]
-                acts += [job(stage, s, f) for s in sidecars for f in fetches]
+                acts += [beside(stage, s, m) for s in sidecars for m in mains]
                 for words in (words for act in acts for words in act):
                     bad += 1
                     print(f"{path}: {words}")
