@@ -7,7 +7,8 @@
 #       NODE_MODULES=DIR VERIFIK_GATEWAY=target/release/verifik-gateway bash deploy/kubernetes/check.sh
 #
 # helm 3.17 or later; kubernetes-validate 1.37.0 and checkov 3.3 of PyPI; a Python with PyYAML; a folder where
-# npm has installed @kubernetes-models/prometheus-operator 6.0.0; a build of the gateway; openssl, shellcheck.
+# npm has installed @kubernetes-models/prometheus-operator 6.0.0; a build of the gateway; node, openssl, curl,
+# and shellcheck (SHELLCHECK). Takes about a minute.
 #
 # shellcheck disable=SC2329  # functions are called by name, through `check`
 set -uo pipefail
