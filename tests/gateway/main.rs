@@ -113,6 +113,7 @@ mod unix_socket;
 mod activation;
 mod reload;
 mod reloading;
+mod sidecar_job;
 mod client_tls;
 mod tls;
 mod tls_faults;
