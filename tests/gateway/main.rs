@@ -74,6 +74,7 @@ mod accounting;
 mod admin;
 mod admin_wire;
 mod metrics;
+mod dashboards;
 mod aftermath;
 mod in_flight;
 mod withdrawal;
