@@ -50,6 +50,99 @@ const FAILURES: [Failure; 18] = [
     Failure::Dropped,
 ];
 
+/// In which paper what is replaced by what, and what has to be found then.
+const MISTAKES: [(&str, &str, &str, &str); 24] = [
+    (
+        "dashboard.json",
+        "verifik_gateway_marks{",
+        "verifik_gateway_mark{",
+        "no metric verifik_gateway_mark",
+    ),
+    (
+        "dashboard.json",
+        "process_cpu_seconds_total",
+        "process_cpu_total",
+        "no metric process_cpu_total",
+    ),
+    ("dashboard.json", "kind=\\\"read\\\"", "kind=\\\"reads\\\"", "no kind=\"reads\""),
+    ("dashboard.json", "sum by (outcome)", "sum by (outcomes)", "no label outcomes"),
+    ("dashboard.json", "{{cache}}", "{{cached}}", "no label cached"),
+    (
+        "dashboard.json",
+        "verifik_gateway_build_info, job",
+        "verifik_gateway_info, job",
+        "no metric verifik_gateway_info",
+    ),
+    (
+        "dashboard.json",
+        "\"uid\": \"${datasource}\"",
+        "\"uid\": \"P1809F7CD0C75ACF3\"",
+        "another data source",
+    ),
+    ("dashboard.json", "\"id\": 2,", "\"id\": 3,", "two panels have the id 3"),
+    ("dashboard.json", "\"x\": 3, \"y\": 1", "\"x\": 2, \"y\": 1", "lie on one another"),
+    ("dashboard.json", "\"w\": 12, \"x\": 12", "\"w\": 13, \"x\": 12", "beyond the edge"),
+    (
+        "recording.yaml",
+        "request_outcomes_total{",
+        "requests_outcomes_total{",
+        "no metric verifik_gateway_requests_outcomes_total",
+    ),
+    ("recording.yaml", "|paced|", "|pace|", "no error=\"pace\""),
+    ("recording.yaml", "{status=\"5xx\"}", "{code=\"5xx\"}", "no label code"),
+    (
+        "recording.yaml",
+        "record: instance:verifik_gateway_hits:rate5m",
+        "record: instance:verifik_gateway_hit:rate5m",
+        "nobody uses instance:verifik_gateway_hit:rate5m",
+    ),
+    ("alerts.yaml", "from=\"store\"", "from=\"memory\"", "no from=\"memory\""),
+    (
+        "alerts.yaml",
+        "instance:verifik_gateway_errors:ratio_rate5m > 0.05",
+        "instance:verifik_gateway_error:ratio_rate5m > 0.05",
+        "no metric instance:verifik_gateway_error:ratio_rate5m",
+    ),
+    (
+        "alerts.yaml",
+        "alert: VerifikGatewayDown",
+        "alert: VerifikGatewayGone",
+        "no entry for VerifikGatewayGone",
+    ),
+    ("runbook.md", "## VerifikGatewayDown", "## VerifikGatewayDow", "no alert VerifikGatewayDow"),
+    (
+        "runbook.md",
+        "(operating.md#reload)",
+        "(operating.md#reloading)",
+        "no heading operating.md#reloading",
+    ),
+    (
+        "runbook.md",
+        "verifik_gateway_slowest_pace",
+        "verifik_gateway_slow_pace",
+        "no metric verifik_gateway_slow_pace",
+    ),
+    ("dashboard.json", "\"Settings that were read again.\"", "\"\"", "does not say what to do"),
+    (
+        "alerts.yaml",
+        "#verifikgatewayerrors",
+        "#verifikgatewayerror",
+        "VerifikGatewayErrors leads to",
+    ),
+    (
+        "tests/recording.yaml",
+        "expr: 'instance:verifik_gateway_open_files:ratio'",
+        "expr: 'vector(1)'",
+        "no value is tried of instance:verifik_gateway_open_files:ratio",
+    ),
+    (
+        "tests/alerts.yaml",
+        "VerifikGatewayRestarts\n        exp_alerts: []",
+        "Another\n        exp_alerts: []",
+        "VerifikGatewayRestarts is not tried",
+    ),
+];
+
 #[tokio::test(start_paused = true)]
 async fn what_watches_names_only_what_there_is_and_belongs_together() {
     let mistakes = mistakes(&Papers::on_disk(), &Exposed::by_a_gateway_with_traffic().await);
@@ -59,103 +152,7 @@ async fn what_watches_names_only_what_there_is_and_belongs_together() {
 #[tokio::test(start_paused = true)]
 async fn every_mistake_is_found() {
     let exposed = Exposed::by_a_gateway_with_traffic().await;
-    let plans: [(&str, &str, &str, &str); 24] = [
-        (
-            "dashboard.json",
-            "verifik_gateway_marks{",
-            "verifik_gateway_mark{",
-            "no metric verifik_gateway_mark",
-        ),
-        (
-            "dashboard.json",
-            "process_cpu_seconds_total",
-            "process_cpu_total",
-            "no metric process_cpu_total",
-        ),
-        ("dashboard.json", "kind=\\\"read\\\"", "kind=\\\"reads\\\"", "no kind=\"reads\""),
-        ("dashboard.json", "sum by (outcome)", "sum by (outcomes)", "no label outcomes"),
-        ("dashboard.json", "{{cache}}", "{{cached}}", "no label cached"),
-        (
-            "dashboard.json",
-            "verifik_gateway_build_info, job",
-            "verifik_gateway_info, job",
-            "no metric verifik_gateway_info",
-        ),
-        (
-            "dashboard.json",
-            "\"uid\": \"${datasource}\"",
-            "\"uid\": \"P1809F7CD0C75ACF3\"",
-            "another data source",
-        ),
-        ("dashboard.json", "\"id\": 2,", "\"id\": 3,", "two panels have the id 3"),
-        ("dashboard.json", "\"x\": 3, \"y\": 1", "\"x\": 2, \"y\": 1", "lie on one another"),
-        ("dashboard.json", "\"w\": 12, \"x\": 12", "\"w\": 13, \"x\": 12", "beyond the edge"),
-        (
-            "recording.yaml",
-            "request_outcomes_total{",
-            "requests_outcomes_total{",
-            "no metric verifik_gateway_requests_outcomes_total",
-        ),
-        ("recording.yaml", "|paced|", "|pace|", "no error=\"pace\""),
-        ("recording.yaml", "{status=\"5xx\"}", "{code=\"5xx\"}", "no label code"),
-        (
-            "recording.yaml",
-            "record: instance:verifik_gateway_hits:rate5m",
-            "record: instance:verifik_gateway_hit:rate5m",
-            "nobody uses instance:verifik_gateway_hit:rate5m",
-        ),
-        ("alerts.yaml", "from=\"store\"", "from=\"memory\"", "no from=\"memory\""),
-        (
-            "alerts.yaml",
-            "instance:verifik_gateway_errors:ratio_rate5m > 0.05",
-            "instance:verifik_gateway_error:ratio_rate5m > 0.05",
-            "no metric instance:verifik_gateway_error:ratio_rate5m",
-        ),
-        (
-            "alerts.yaml",
-            "alert: VerifikGatewayDown",
-            "alert: VerifikGatewayGone",
-            "no entry for VerifikGatewayGone",
-        ),
-        (
-            "runbook.md",
-            "## VerifikGatewayDown",
-            "## VerifikGatewayDow",
-            "no alert VerifikGatewayDow",
-        ),
-        (
-            "runbook.md",
-            "(operating.md#reload)",
-            "(operating.md#reloading)",
-            "no heading operating.md#reloading",
-        ),
-        (
-            "runbook.md",
-            "verifik_gateway_slowest_pace",
-            "verifik_gateway_slow_pace",
-            "no metric verifik_gateway_slow_pace",
-        ),
-        ("dashboard.json", "\"Settings that were read again.\"", "\"\"", "does not say what to do"),
-        (
-            "alerts.yaml",
-            "#verifikgatewayerrors",
-            "#verifikgatewayerror",
-            "VerifikGatewayErrors leads to",
-        ),
-        (
-            "tests/recording.yaml",
-            "expr: 'instance:verifik_gateway_open_files:ratio'",
-            "expr: 'vector(1)'",
-            "no value is tried of instance:verifik_gateway_open_files:ratio",
-        ),
-        (
-            "tests/alerts.yaml",
-            "VerifikGatewayRestarts\n        exp_alerts: []",
-            "Another\n        exp_alerts: []",
-            "VerifikGatewayRestarts is not tried",
-        ),
-    ];
-    for (paper, from, to, finding) in plans {
+    for (paper, from, to, finding) in MISTAKES {
         let mut papers = Papers::on_disk();
         let text = papers.0.get_mut(paper).unwrap();
         assert!(text.contains(from), "{paper} has no {from}");
