@@ -39,9 +39,9 @@ check() {
     local what=$1
     shift
     if "$@" >"$work/said" 2>&1; then
-        echo "ok      $what"
+        echo "ok       kubernetes: $what"
     else
-        echo "FAILED  $what"
+        echo "FAILED   kubernetes: $what"
         sed 's/^/        /' "$work/said"
         failed=1
     fi

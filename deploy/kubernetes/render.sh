@@ -32,7 +32,7 @@ trap 'rm -rf "$fresh"' EXIT
 if [ -d "$rules" ]; then
     for rule in "$rules"/*.yaml; do
         case $rule in *test*) continue ;; esac
-        [ -e "$chart/files/${rule##*/}" ] || [ "$mode" = --check ] || touch "$chart/files/${rule##*/}"
+        [ "$mode" = --check ] || mkdir -p "$chart/files"
         put "$chart/files/${rule##*/}" "$rule"
     done
     for copy in "$chart"/files/*.yaml; do

@@ -13,9 +13,9 @@ check() {
   local what=$1 said
   shift
   if said=$("$@" 2>&1); then
-    printf 'ok      %s\n' "$what"
+    printf 'ok       observability: %s\n' "$what"
   else
-    printf 'FAILED  %s\n%s\n' "$what" "$said"
+    printf 'FAILED   observability: %s\n%s\n' "$what" "$said"
     failed=1
   fi
 }
