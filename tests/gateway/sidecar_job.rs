@@ -19,8 +19,13 @@ use std::time::Instant;
 const IDS: usize = 200;
 const TOKEN: &str = "ana";
 
+const MANIFEST: &str = include_str!("../../deploy/kubernetes/sidecar-job.yaml");
+
 /// `terminationGracePeriodSeconds` of the manifest: after it the kubelet sends SIGKILL.
-const GRACE: Duration = Duration::from_secs(35);
+fn grace() -> Duration {
+    let (_, rest) = MANIFEST.split_once("terminationGracePeriodSeconds: ").unwrap();
+    Duration::from_secs(rest.lines().next().unwrap().parse().unwrap())
+}
 
 /// An init container with `restartPolicy: Always`.
 struct Sidecar {
@@ -46,7 +51,7 @@ impl Sidecar {
     fn has_begun(&self) {
         let began = Instant::now();
         while !self.is_healthy() {
-            assert!(began.elapsed() < GRACE, "it does not begin");
+            assert!(began.elapsed() < grace(), "it does not begin");
         }
     }
 
@@ -85,7 +90,7 @@ async fn a_job_completes_and_its_sidecar_ends_by_itself() {
     assert_eq!(upstream.count(), IDS);
     assert!(sidecar.is_healthy(), "until it is told");
     let took = sidecar.ends_when_told().await;
-    assert!(took < GRACE / 2, "{took:?}");
+    assert!(took < grace() / 2, "{took:?}");
 }
 
 #[tokio::test]
@@ -113,5 +118,5 @@ async fn a_job_that_is_deleted_half_way_ends_main_container_first() {
     *gate.0.lock().unwrap() = false;
     gate.1.notify_all();
     let took = sidecar.ends_when_told().await;
-    assert!(took < GRACE / 2, "{took:?}");
+    assert!(took < grace() / 2, "{took:?}");
 }
