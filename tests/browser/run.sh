@@ -16,6 +16,7 @@ binary=${VERIFIK_GATEWAY:-$root/target/release/verifik-gateway}
 work=$(mktemp -d)
 started=()
 
+# shellcheck disable=SC2329 # By the trap.
 finish() {
     for id in "${started[@]}"; do kill "$id" 2>/dev/null; done
     for id in "${started[@]}"; do wait "$id" 2>/dev/null; done

@@ -50,6 +50,7 @@ trial "a write" all 200 "; fwd=method" '{"status":"completed"}'
 ask "$tickets/$id"
 trial "the read after a write is a miss and shows it" all 200 "; fwd=uri-miss" '"status":"resolved"'
 
+# shellcheck disable=SC2153 # UPLOAD is what run.sh has made.
 upload=(-H 'Content-Type: application/json' --data-binary "@$UPLOAD" "$GATEWAY/v2/attachments")
 bytes=$(wc -c <"$UPLOAD" | tr -d ' ')
 ask "${upload[@]}"
