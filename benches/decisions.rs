@@ -25,6 +25,7 @@ use verifik_gateway::fields::cache_control::RequestDirectives;
 use verifik_gateway::fields::cache_control::ResponseDirectives;
 use verifik_gateway::fields::cache_status::ForwardReason;
 use verifik_gateway::fields::framing::Framing;
+use verifik_gateway::fields::presence::Presence;
 use verifik_gateway::fields::vary::Vary;
 use verifik_gateway::policy::admit;
 use verifik_gateway::policy::freshen;
@@ -39,7 +40,6 @@ use verifik_gateway::policy::key::KeySecret;
 use verifik_gateway::policy::lease::Authority;
 use verifik_gateway::policy::lease::Terms;
 use verifik_gateway::policy::order::Turn;
-use verifik_gateway::policy::portion;
 use verifik_gateway::policy::privacy::Privacy;
 use verifik_gateway::policy::reuse;
 use verifik_gateway::policy::reuse::Sight;
@@ -117,7 +117,7 @@ fn on_the_way_in(criterion: &mut Criterion) {
         b.iter(|| reuse::plan(black_box(&asked), black_box(Some(sight)), missing, NOW));
     });
     criterion.bench_function("directives and conditions of a request without any", |b| {
-        b.iter(|| (RequestDirectives::read(black_box(&fields)), portion::concerns(&fields)));
+        b.iter(|| (RequestDirectives::read(black_box(&fields)), Presence::of(&fields)));
     });
     criterion.bench_function("authority of a credential", |b| {
         let (leases, tag) = (Leases::default(), credential.tag());

@@ -324,6 +324,11 @@ mod tests {
     }
 
     #[test]
+    fn without_a_field_nothing_is_asked_for() {
+        assert_eq!(RequestDirectives::read(&HeaderMap::new()), RequestDirectives::default());
+    }
+
+    #[test]
     fn reads_durations() {
         assert_responses(&[
             (&[], ""),

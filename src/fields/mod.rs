@@ -1,6 +1,8 @@
 //! Floor 1: the grammar of HTTP fields. Pure: text in, meaning out.
 
 pub mod token;
+pub mod shorthand;
+pub mod presence;
 pub mod cache_control;
 pub mod vary;
 pub mod cache_status;

@@ -1,6 +1,7 @@
 //! Fields of a request that must be said once, and must not be taken back by `Connection`.
 
 use crate::fields::hop_by_hop;
+use crate::fields::presence::Presence;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
@@ -15,15 +16,15 @@ pub enum FieldsFault {
     ConnectionNames,
 }
 
-/// Checks a request's fields, but for `Host` and those that frame its body.
-pub fn check(fields: &HeaderMap) -> Result<(), FieldsFault> {
+/// Checks a request's fields, of which these are `seen`, but for `Host` and those that frame its body.
+pub fn check(fields: &HeaderMap, seen: Presence) -> Result<(), FieldsFault> {
     if fields.get_all(AUTHORIZATION).iter().nth(1).is_some() {
         return Err(FieldsFault::TwoCredentials);
     }
-    match hop_by_hop::dropped_in_bad_faith(fields) {
-        Some(_) => Err(FieldsFault::ConnectionNames),
-        None => Ok(()),
+    if seen.names_fields() && hop_by_hop::dropped_in_bad_faith(fields).is_some() {
+        return Err(FieldsFault::ConnectionNames);
     }
+    Ok(())
 }
 
 impl FieldsFault {
@@ -63,7 +64,7 @@ mod tests {
             for (name, value) in *lines {
                 fields.append(*name, HeaderValue::from_static(value));
             }
-            assert_eq!(check(&fields), *expected, "{lines:?}");
+            assert_eq!(check(&fields, Presence::of(&fields)), *expected, "{lines:?}");
         }
     }
 }

@@ -21,10 +21,7 @@ use http::header::CONTENT_LOCATION;
 use http::header::CONTENT_RANGE;
 use http::header::ETAG;
 use http::header::EXPIRES;
-use http::header::IF_MODIFIED_SINCE;
-use http::header::IF_NONE_MATCH;
 use http::header::LAST_MODIFIED;
-use http::header::RANGE;
 
 /// How much of a stored response is the answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,13 +34,6 @@ pub enum Portion {
     Part(Span),
     /// No octet of the range asked for exists. 416.
     Unsatisfiable,
-}
-
-/// Whether a request may be answered with anything but [`Portion::Whole`]. `If-Range` means nothing
-/// without `Range` (RFC 9110 §13.1.5).
-pub fn concerns(asked: &HeaderMap) -> bool {
-    // Every hit asks: up to some twenty fields one pass is cheaper than three look-ups, which hash.
-    asked.keys().any(|name| [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE].contains(name))
 }
 
 /// Decides, for a complete stored response with a body of `length` octets.
@@ -156,6 +146,7 @@ fn makes_storable(name: &HeaderName) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::presence::Presence;
     use proptest::prelude::*;
 
     const NOON: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -293,7 +284,7 @@ mod tests {
         ) {
             let asked = fields(&[(&name, &value)]);
             let found = of_ten(&Method::GET, 200, &asked);
-            prop_assert!(concerns(&asked) || found == "Whole", "{found}");
+            prop_assert!(Presence::of(&asked).is_for_a_part() || found == "Whole", "{found}");
         }
     }
 }

@@ -13,12 +13,12 @@ use crate::fields::cache_status;
 use crate::fields::cache_status::CacheStatus;
 use crate::fields::cache_status::ForwardReason;
 use crate::fields::hop_by_hop;
+use crate::fields::presence::Presence;
 use crate::fields::traceparent::TraceId;
 use crate::observe::access;
 use crate::observe::access::Line;
 use crate::observe::access::Outcome;
 use crate::observe::accounts::Entry;
-use crate::policy::portion;
 use crate::policy::rules::Access;
 use crate::serve::batch::Batch;
 use crate::serve::batch_body;
@@ -145,18 +145,18 @@ impl Gateway {
         let asking = Asking { regime, inquiry: &inquiry, target, fields, of_a_job: false };
         if explain::is_wanted(&head.method, fields) {
             let why = explain::explanation(&self.cache, &asking, now);
-            return self.ask(told, &asking, now).explained(why);
+            return self.ask(told, &asking, read.seen, now).explained(why);
         }
-        self.ask(told, &asking, now)
+        self.ask(told, &asking, read.seen, now)
     }
 
     /// Has a read answered.
-    fn ask(&self, told: &Told, asking: &Asking<'_>, now: Timestamp) -> Handling {
+    fn ask(&self, told: &Told, asking: &Asking<'_>, seen: Presence, now: Timestamp) -> Handling {
         let Asking { inquiry, fields, .. } = *asking;
         let route = &inquiry.resource.name;
         match self.cache.answer(asking, now) {
             Step::Now(mut answer) => {
-                if portion::concerns(fields) {
+                if seen.is_for_a_part() {
                     answer = answer.portioned(&told.method, fields);
                 }
                 let outcome = Outcome::Answered(answer.how);
@@ -168,7 +168,7 @@ impl Gateway {
             Step::Later(ending) => {
                 self.cache.metrics.lookup.note(self.cache.clock.now().since(now));
                 let (gateway, told, route) = (self.clone(), told.clone(), route.clone());
-                let wish = portion::concerns(fields).then(|| fields.clone());
+                let wish = seen.is_for_a_part().then(|| fields.clone());
                 Handling::Later(Box::pin(async move {
                     let ending = portioned(ending.await, &told.method, wish.as_ref());
                     gateway.finish(told, &route, ending)

@@ -12,6 +12,7 @@ use crate::api::route::Route;
 use crate::fields::framing::RequestFraming;
 use crate::fields::host;
 use crate::fields::method;
+use crate::fields::presence::Presence;
 use crate::fields::request_fields;
 use crate::fields::target;
 use crate::policy::rules::Rules;
@@ -19,7 +20,6 @@ use crate::serve::refusal::Refusal;
 use http::HeaderValue;
 use http::Method;
 use http::header::AUTHORIZATION;
-use http::header::EXPECT;
 use http::request::Parts;
 
 /// What a request asks for.
@@ -44,6 +44,8 @@ pub struct Read<'a> {
     pub id: &'a str,
     /// The whole `Authorization` value; `None` only where the resource needs none.
     pub authorization: Option<&'a HeaderValue>,
+    /// What fields it has.
+    pub seen: Presence,
 }
 
 /// Why a request passes through.
@@ -65,8 +67,13 @@ pub fn read<'a>(rules: &'a Rules, head: &'a Parts) -> Result<Asked<'a>, Refusal>
     method::check(&head.method).map_err(Refusal::Method)?;
     let host = host::read(&head.headers, head.version).map_err(Refusal::Host)?;
     target::check(&head.uri, rules.max_target_bytes, host).map_err(Refusal::Target)?;
-    request_fields::check(&head.headers).map_err(Refusal::Fields)?;
-    let framing = RequestFraming::read(&head.headers).map_err(Refusal::Framing)?;
+    let seen = Presence::of(&head.headers);
+    request_fields::check(&head.headers, seen).map_err(Refusal::Fields)?;
+    let framing = if seen.is_framed() {
+        RequestFraming::read(&head.headers).map_err(Refusal::Framing)?
+    } else {
+        RequestFraming::None
+    };
     let path = head.uri.path();
     if let Some(page) = path.strip_prefix(OWN) {
         return own_page(rules, page, head, framing);
@@ -75,7 +82,7 @@ pub fn read<'a>(rules: &'a Rules, head: &'a Parts) -> Result<Asked<'a>, Refusal>
         Route::Ambiguous(ambiguity) => Err(Refusal::AmbiguousPath(ambiguity)),
         Route::Elsewhere => Ok(Asked::Passage(Why::OtherPath)),
         Route::Resource { index, id } => match rules.resources.get(index) {
-            Some(resource) => on_resource(resource, id, head, framing),
+            Some(resource) => on_resource(resource, id, head, (framing, seen)),
             None => Ok(Asked::Passage(Why::OtherPath)),
         },
     }
@@ -118,12 +125,12 @@ fn on_resource<'a>(
     resource: &'a Resource,
     id: &'a str,
     head: &'a Parts,
-    framing: RequestFraming,
+    (framing, seen): (RequestFraming, Presence),
 ) -> Result<Asked<'a>, Refusal> {
     if !matches!(head.method, Method::GET | Method::HEAD) {
         return Ok(Asked::Passage(Why::Method));
     }
-    if head.headers.contains_key(EXPECT) {
+    if seen.expects() {
         return Err(Refusal::Expect);
     }
     // An undrained body would be read as the next request (pingora CVE-2025-4366). A chunked one
@@ -135,5 +142,5 @@ fn on_resource<'a>(
     if authorization.is_none() && resource.credential == CredentialRule::Required {
         return Ok(Asked::Passage(Why::NoCredential));
     }
-    Ok(Asked::Read(Read { resource, id, authorization }))
+    Ok(Asked::Read(Read { resource, id, authorization, seen }))
 }

@@ -8,6 +8,7 @@ use crate::cache::exchange::Step;
 use crate::cache::regime::Regime;
 use crate::cache::state::Cache;
 use crate::fields::cache_control::RequestDirectives;
+use crate::fields::presence::Presence;
 use crate::observe::accounts::Entry;
 use crate::policy::inquiry::Inquiry;
 use crate::policy::privacy::Privacy;
@@ -36,7 +37,8 @@ pub fn inquire<'a>(
     let credential = read.authorization.map(|value| keys.credential(value.as_bytes()));
     let privacy = if credential.is_some() { Privacy::Private } else { Privacy::Shared };
     let credential = credential.unwrap_or_else(|| keys.nobody());
-    let heeded = rules.client_directives.then(|| RequestDirectives::read(fields));
+    let heeded =
+        (rules.client_directives && read.seen.directs()).then(|| RequestDirectives::read(fields));
     let key = |of_key: &HeaderMap| {
         let (path, query) = (target.path(), target.query());
         keys.key(&credential, rules.edition, &resource.name, path, query, of_key)
@@ -94,7 +96,8 @@ impl Tickets {
         let target = PathAndQuery::try_from(target).ok()?;
         let rules = &self.regime.rules;
         let resource = rules.resources.get(self.resource)?;
-        let read = Read { resource, id, authorization: self.fields.get(AUTHORIZATION) };
+        let authorization = self.fields.get(AUTHORIZATION);
+        let read = Read { resource, id, authorization, seen: Presence::of(&self.fields) };
         let inquiry = inquire(&read, &target, &self.fields, false, rules, &self.cache);
         let asking = Asking {
             regime: &self.regime,

@@ -4,6 +4,7 @@
 //! of its read buffers; to keep one is to keep 8 KiB (measured: ten times a ticket's own size).
 
 use crate::base::room::Room;
+use crate::fields::shorthand;
 use crate::policy::freshness::Facts;
 use crate::policy::key::Key;
 use crate::policy::key::Variant;
@@ -75,17 +76,13 @@ impl StoredResponse {
         room: &Arc<Room>,
     ) -> Result<Self, Unfit> {
         let kept = || fields.iter().filter(|(name, _)| **name != AGE);
-        let fields_size: usize = kept()
-            .map(|(name, value)| LENGTHS + name.as_str().len() + value.len())
-            .fold(0, usize::saturating_add);
+        let fields_size = kept().map(|(name, value)| size(name, value));
+        let fields_size = fields_size.fold(0, usize::saturating_add);
         let size = fields_size.saturating_add(body.len());
         let taken = room.take(size.saturating_add(OVERHEAD)).ok_or(Unfit::NoRoom)?;
         let mut block = Vec::with_capacity(size);
         for (name, value) in kept() {
-            block.put_u16(u16::try_from(name.as_str().len()).map_err(|_| Unfit::TooLarge)?);
-            block.put_u16(u16::try_from(value.len()).map_err(|_| Unfit::TooLarge)?);
-            block.put_slice(name.as_str().as_bytes());
-            block.put_slice(value.as_bytes());
+            put_field(&mut block, name, value).ok_or(Unfit::TooLarge)?;
         }
         block.put_slice(body);
         let Label { key, asked, facts, status, own_tag, variant } = label;
@@ -117,12 +114,19 @@ impl StoredResponse {
     /// copied. The block was written by [`Self::new`], so this finds one; if it ever did not, a
     /// field would be missing and nothing would panic.
     fn take_field(&self, rest: &mut &[u8]) -> Option<(HeaderName, HeaderValue)> {
-        let (name_len, after) = rest.split_first_chunk()?;
-        let (value_len, after) = after.split_first_chunk()?;
-        let (name, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*name_len)))?;
+        let (octet, after) = rest.split_first()?;
+        let (value_len, mut after) = after.split_first_chunk()?;
+        let name = if *octet == SPELT {
+            let (name_len, spelt) = after.split_first_chunk()?;
+            let name_len = usize::from(u16::from_be_bytes(*name_len));
+            let (name, behind) = spelt.split_at_checked(name_len)?;
+            after = behind;
+            HeaderName::from_bytes(name).ok()?
+        } else {
+            shorthand::name(*octet)?
+        };
         let (value, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*value_len)))?;
         *rest = after;
-        let name = HeaderName::from_bytes(name).ok()?;
         Some((name, HeaderValue::from_maybe_shared(self.block.slice_ref(value)).ok()?))
     }
 
@@ -143,8 +147,28 @@ impl StoredResponse {
 /// the allocations' own heads (measured by `benches/memory`, rounded up).
 const OVERHEAD: usize = 640;
 
-/// The two lengths in front of a field.
-const LENGTHS: usize = 4;
+/// In the place of a name's octet: the name is spelt out.
+const SPELT: u8 = 0;
+
+/// How much of the block a field takes: an octet for its name and two for its value's length, the name
+/// with its own length if it is spelt out, and the value.
+fn size(name: &HeaderName, value: &HeaderValue) -> usize {
+    let spelt = if shorthand::octet(name).is_some() { 0 } else { 2 + name.as_str().len() };
+    3 + spelt + value.len()
+}
+
+/// Adds a field to the block. `None`: it is too long for that.
+fn put_field(block: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) -> Option<()> {
+    let octet = shorthand::octet(name);
+    block.put_u8(octet.unwrap_or(SPELT));
+    block.put_u16(u16::try_from(value.len()).ok()?);
+    if octet.is_none() {
+        block.put_u16(u16::try_from(name.as_str().len()).ok()?);
+        block.put_slice(name.as_str().as_bytes());
+    }
+    block.put_slice(value.as_bytes());
+    Some(())
+}
 
 #[cfg(test)]
 mod tests {
@@ -205,10 +229,16 @@ mod tests {
         assert_eq!(room.used(), 0);
     }
 
+    /// Some that are stored as one octet, and others.
+    fn a_name() -> impl Strategy<Value = String> {
+        let known = prop::sample::select(vec!["content-type", "etag", "x-request-id", "vary"]);
+        prop_oneof![known.prop_map(str::to_owned), "[a-z][a-z-]{0,12}"]
+    }
+
     proptest! {
         #[test]
         fn what_is_stored_comes_back_as_it_was(
-            lines in proptest::collection::vec(("[a-z][a-z-]{0,12}", "[ -~]{0,20}"), 0..12),
+            lines in proptest::collection::vec((a_name(), "[ -~]{0,20}"), 0..12),
             body in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
             let mut fields = HeaderMap::new();
