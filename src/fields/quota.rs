@@ -30,6 +30,10 @@ pub struct Quota {
 /// ones the one that resets last. What does not say when it resets, or has reset already, binds
 /// nobody. A number too large reads as the largest. Allocates nothing.
 pub fn quota(fields: &HeaderMap, received: WallTime) -> Option<Quota> {
+    // Nearly every answer: one pass over the names is cheaper than five look-ups, which hash.
+    if !fields.keys().any(is_of_a_quota) {
+        return None;
+    }
     let made = made_at(fields, received);
     let lines = || fields.get_all(RATE_LIMIT).iter().map(HeaderValue::as_bytes);
     let items = lines().flat_map(|line| split(line, b','));
@@ -55,6 +59,10 @@ const APART: [(HeaderName, HeaderName); 2] = [
         HeaderName::from_static("x-ratelimit-reset"),
     ),
 ];
+
+fn is_of_a_quota(name: &HeaderName) -> bool {
+    *name == RATE_LIMIT || APART.iter().any(|(remaining, reset)| name == remaining || name == reset)
+}
 
 /// The two numbers with these names in a text of `name=number` parts, and of other parts.
 fn written(text: &[u8], separator: u8, remaining: &str, reset: &str) -> Option<(u64, u64)> {
