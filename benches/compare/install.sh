@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs Debian's caches without starting them as services: policy-rc.d(8) is how Debian is told so.
+# Installs Debian's caches without starting their services: policy-rc.d(8) is how Debian is told so. They
+# are enabled all the same, and start with the next boot unless they are disabled.
 set -eu
 policy=/usr/sbin/policy-rc.d
 

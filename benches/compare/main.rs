@@ -72,11 +72,11 @@ fn main() -> ExitCode {
 }
 
 fn compare(options: &Options) -> io::Result<()> {
-    let plan = options.plan();
-    interrupt::watch(plan.longest())?;
     if options.install {
         install()?;
     }
+    let plan = options.plan();
+    interrupt::watch(plan.longest())?;
     process::open_more_files()?;
     let pinning = Pinning::of_this_process();
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("compare");
@@ -125,10 +125,10 @@ fn present(
     Ok(present)
 }
 
+/// Nothing of this run ends it: an installation is better finished than cut off. It has its own bound.
 fn install() -> io::Result<()> {
     let script = include_str!("install.sh");
-    let mut installing = interrupt::spawn(Command::new("sh").args(["-c", script]))?;
-    if installing.wait()?.success() {
+    if Command::new("sh").args(["-c", script]).status()?.success() {
         return Ok(());
     }
     Err(io::Error::other("the installation failed"))

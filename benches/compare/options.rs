@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// For the installation, and for what is measured once.
+/// For what is measured once.
 const LONGEST: Duration = Duration::from_mins(30);
 /// Between two turns.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -23,7 +23,7 @@ pub(crate) struct Options {
     #[arg(long)]
     quick: bool,
 
-    /// Have apt-get install nginx, varnish and haproxy first; needs root
+    /// Have apt-get install nginx, varnish and haproxy first, without starting them; needs root
     #[arg(long)]
     pub(crate) install: bool,
 
