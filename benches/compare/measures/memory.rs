@@ -20,7 +20,7 @@ const WARM_UP: u64 = 2_000;
 
 const EACH: Figure = Figure {
     key: "stored_bytes",
-    title: "memory of a stored response of 1 308 B, bytes",
+    title: "memory of a stored ticket, bytes",
     better: Better::Lower,
 };
 
