@@ -4,6 +4,7 @@ use crate::origin::SERVED_FOR;
 use crate::support::response::Head;
 use crate::support::work;
 use crate::support::work::Question;
+use std::fmt;
 use std::io;
 use std::io::Read;
 use std::io::Write;
@@ -18,8 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Answer {
     pub(crate) status: String,
     /// Whose token the upstream saw when it gave this answer.
-    pub(crate) served_for: Option<u64>,
+    served_for: Option<u64>,
     body: Vec<u8>,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = String::from_utf8_lossy(&self.body);
+        let owner = self.served_for.map_or_else(|| "no token".to_owned(), |n| format!("token {n}"));
+        write!(f, "{} with what {owner} was given: {body}", self.status)
+    }
 }
 
 impl Answer {

@@ -41,9 +41,18 @@ pub(crate) struct Row {
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) rows: Vec<Row>,
+    /// What has to be known to read them.
+    pub(crate) remarks: Vec<String>,
 }
 
 impl Figures {
+    /// Another remark, told once however often it is made.
+    pub(crate) fn remark(&mut self, remark: String) {
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
+    }
+
     /// Another sample.
     pub(crate) fn add(
         &mut self,

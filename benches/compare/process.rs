@@ -16,7 +16,8 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
-/// How long a server may take to end when it is asked to.
+/// How long a server may take to end when it is asked to, and when it is asked again.
+const COURTESY: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(4);
 const GLANCE: Duration = Duration::from_millis(5);
 
@@ -44,21 +45,30 @@ pub(crate) fn children_of_this() -> Vec<u32> {
 /// after a while is killed. Only ids that still belong to what they belonged to are touched.
 pub(crate) fn end(roots: &[u32]) {
     let family = family(roots).unwrap_or_default();
-    for member in &family {
-        if u32::try_from(member.pid).is_ok_and(|pid| roots.contains(&pid)) {
+    let is_root = |member: &&Stat| u32::try_from(member.pid).is_ok_and(|pid| roots.contains(&pid));
+    // The second time the gateway leaves at once, without waiting for its clients to notice.
+    for patience in [COURTESY, PATIENCE] {
+        for member in family.iter().filter(is_root) {
             send(member, Signal::TERM);
         }
+        if all_end_within(patience, &family) {
+            return;
+        }
     }
+    for member in &family {
+        send(member, Signal::KILL);
+    }
+}
+
+fn all_end_within(patience: Duration, family: &[Stat]) -> bool {
     let asked_at = Instant::now();
     while family.iter().any(still_runs) {
-        if asked_at.elapsed() > PATIENCE {
-            for member in &family {
-                send(member, Signal::KILL);
-            }
-            return;
+        if asked_at.elapsed() > patience {
+            return false;
         }
         thread::sleep(GLANCE);
     }
+    true
 }
 
 /// Five hundred clients, and as many connections behind them, need more than is usual.

@@ -9,9 +9,9 @@ use std::path::Path;
 
 /// Prints the table, and writes it, its samples and a plot to files.
 pub(crate) fn write(about: &str, figures: &Figures, directory: &Path) -> io::Result<()> {
-    let table = table::text(figures);
-    println!("{table}");
-    let table = [about, &table].join("\n");
+    let findings = [table::text(figures), figures.remarks.join("\n")].join("\n");
+    println!("{findings}");
+    let table = [about, &findings, ""].join("\n");
     for (name, content) in
         [("table.txt", table), ("table.csv", table::csv(figures)), ("plot.svg", plot::svg(figures))]
     {

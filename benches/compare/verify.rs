@@ -23,7 +23,7 @@ pub(crate) fn all(stand: &Stand, contenders: &[&'static Contender]) -> io::Resul
     let mut misbehaving = Vec::new();
     for contender in contenders.iter().filter(|contender| contender.role != Role::Limit) {
         if let Err(error) = one(stand, contender) {
-            eprintln!("{}: {error}", contender.title);
+            eprintln!("{error}");
             misbehaving.push(contender.title);
         }
     }
@@ -35,11 +35,15 @@ pub(crate) fn all(stand: &Stand, contenders: &[&'static Contender]) -> io::Resul
 
 fn one(stand: &Stand, contender: &'static Contender) -> io::Result<()> {
     let server = Running::start(contender, stand, MEMORY)?;
+    caches_by_token_and_ticket(stand, &server).map_err(|error| server.blame(&error))
+}
+
+fn caches_by_token_and_ticket(stand: &Stand, server: &Running) -> io::Result<()> {
     let before = stand.origin.requests();
     for question in [QUESTIONS; TIMES].into_iter().flatten() {
         let answer = ask(server.address, question)?;
         if !answer.is_right(question) {
-            return Err(io::Error::other(format!("asked {question:?}, heard {answer:?}")));
+            return Err(io::Error::other(format!("asked for {question:?}, it answered {answer}")));
         }
     }
     let fetched = stand.origin.requests() - before;

@@ -58,7 +58,8 @@ fn round(bench: &mut Bench<'_>, rate: &'static Rate, server: &Running) -> io::Re
     let latencies = paced::run(server.address, pace, expected.only_ticket, questions::hot())?;
     let Some(mut latencies) = latencies else {
         let title = server.contender.title;
-        println!("{title} cannot keep up with {} a second here", rate.per_second);
+        let rate = rate.per_second;
+        bench.figures.remark(format!("{title} could not keep up with {rate} a second"));
         return Ok(());
     };
     bench.must_be_few(fetched, latencies.len())?;

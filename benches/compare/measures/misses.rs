@@ -6,8 +6,8 @@ use crate::figures::Figure;
 use crate::measures::Bench;
 use crate::measures::CONNECTIONS;
 use crate::measures::count;
+use crate::measures::is_idle;
 use crate::measures::micros_each;
-use crate::measures::tell_if_idle;
 use crate::questions;
 use crate::running::Running;
 use crate::support::load::Load;
@@ -42,7 +42,12 @@ fn round(bench: &mut Bench<'_>, server: &Running) -> io::Result<()> {
             format!("{asked} tickets nobody had asked for, and {fetched} requests upstream");
         return Err(io::Error::other(error));
     }
-    tell_if_idle(server, spent, tally.took);
+    if is_idle(spent, tally.took) {
+        let title = server.contender.title;
+        bench
+            .figures
+            .remark(format!("{title} had time to spare: its misses a second are the load's limit"));
+    }
     bench.figures.add(&CPU, server.contender, micros_each(spent, misses));
     bench.figures.add(&RATE, server.contender, count(misses) / tally.took.as_secs_f64());
     Ok(())

@@ -106,13 +106,9 @@ fn micros_each(spent: Duration, requests: usize) -> f64 {
     spent.as_secs_f64() * 1e6 / count(requests)
 }
 
-/// Says so where a server had time to spare: its rate is then the load's.
-fn tell_if_idle(server: &Running, spent: Duration, took: Duration) {
-    let busy = spent.as_secs_f64() / took.as_secs_f64() * 100.0;
-    if busy < 90.0 {
-        let title = server.contender.title;
-        println!("{title} was {busy:.0} % busy: it could have answered more than was asked");
-    }
+/// Whether a server had time to spare: its rate is then the load's.
+fn is_idle(spent: Duration, took: Duration) -> bool {
+    spent < took * 9 / 10
 }
 
 /// A count as a figure.
