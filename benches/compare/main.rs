@@ -47,6 +47,7 @@ use crate::measures::Bench;
 use crate::options::Options;
 use crate::options::Plan;
 use crate::origin::Origin;
+use crate::process::Usage;
 use crate::support::pinning::Pinning;
 use std::env;
 use std::fs;
@@ -90,7 +91,10 @@ fn compare(options: &Options) -> io::Result<()> {
     verify::all(&stand, &present)?;
 
     let mut bench = Bench { plan: &plan, stand: &stand, figures: Figures::default(), fresh: 0 };
+    let before = Usage::now()?;
     let outcome = measures::all(&mut bench, &present);
+    let others = Usage::now()?.others_since(before);
+    bench.figures.remark(format!("other work took {others} % of the machine in the meantime"));
     // What was measured before something went wrong is still worth reading.
     report::write(&about, &bench.figures, &stand.directory)?;
     outcome

@@ -1,5 +1,7 @@
 //! Processes and all that descend from them: what they cost, and how they end.
 
+use procfs::CurrentSI;
+use procfs::KernelStats;
 use procfs::ProcError;
 use procfs::process::Process;
 use procfs::process::Stat;
@@ -31,6 +33,37 @@ pub(crate) fn cpu_time(root: u32) -> io::Result<Duration> {
 /// Their proportional set size in bytes: what they share is counted once.
 pub(crate) fn memory(root: u32) -> io::Result<u64> {
     family(&[root])?.iter().map(proportional_set_size).sum()
+}
+
+/// Processor time used so far: by all there is on the machine, and by what is not of this run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    whole: u64,
+    others: u64,
+}
+
+impl Usage {
+    /// Up to now.
+    pub(crate) fn now() -> io::Result<Self> {
+        let all = KernelStats::current().map_err(io::Error::other)?.total;
+        let busy = all.user + all.nice + all.system + all.irq.unwrap_or(0);
+        let busy = busy + all.softirq.unwrap_or(0) + all.steal.unwrap_or(0);
+        let whole = busy + all.idle + all.iowait.unwrap_or(0);
+        let own: u64 = family(&[std::process::id()])?.iter().map(with_the_ended).sum();
+        Ok(Self { whole, others: busy.saturating_sub(own) })
+    }
+
+    /// The part of the machine that others took since, in percent.
+    pub(crate) fn others_since(self, earlier: Self) -> u64 {
+        let whole = self.whole.saturating_sub(earlier.whole).max(1);
+        self.others.saturating_sub(earlier.others) * 100 / whole
+    }
+}
+
+/// What a process used, and the children of it that have ended.
+fn with_the_ended(member: &Stat) -> u64 {
+    let ended = u64::try_from(member.cutime + member.cstime).unwrap_or_default();
+    member.utime + member.stime + ended
 }
 
 /// The processes this one has started itself and that still run.

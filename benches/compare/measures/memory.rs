@@ -13,8 +13,8 @@ use crate::support::work;
 use std::io;
 use std::thread;
 
-/// Room for all of them, whoever counts.
-const MEMORY: u64 = 1 << 30;
+/// Room for all of them, whoever counts; 1 GiB or so.
+const ROOM: u64 = 5 * 1_024;
 /// Such a part is fetched first, so that buffers, connections and tables have their size.
 const WARM_UP: u64 = 100;
 
@@ -25,8 +25,9 @@ const EACH: Figure = Figure {
 };
 
 pub(crate) fn measure(bench: &mut Bench<'_>, contenders: &[&'static Contender]) -> io::Result<()> {
+    let room = bench.plan.stored * ROOM;
     for contender in contenders {
-        let server = Running::start(contender, bench.stand, MEMORY)?;
+        let server = Running::start(contender, bench.stand, room)?;
         round(bench, &server).map_err(|error| server.blame(&error))?;
     }
     Ok(())

@@ -46,7 +46,7 @@ fn round(bench: &mut Bench<'_>, server: &Running) -> io::Result<()> {
         let title = server.contender.title;
         bench
             .figures
-            .remark(format!("{title} had time to spare: its misses a second are the load's limit"));
+            .remark(format!("{title} had time to spare: its misses a second are not its limit"));
     }
     bench.figures.add(&CPU, server.contender, micros_each(spent, misses));
     bench.figures.add(&RATE, server.contender, count(misses) / tally.took.as_secs_f64());

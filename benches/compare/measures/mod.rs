@@ -106,7 +106,8 @@ fn micros_each(spent: Duration, requests: usize) -> f64 {
     spent.as_secs_f64() * 1e6 / count(requests)
 }
 
-/// Whether a server had time to spare: its rate is then the load's.
+/// Whether a server had time to spare. Its rate is then that of the load, or of other work on the
+/// cores; what its requests cost is not touched by it.
 fn is_idle(spent: Duration, took: Duration) -> bool {
     spent < took * 9 / 10
 }
