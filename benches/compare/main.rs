@@ -84,7 +84,8 @@ fn compare(options: &Options) -> io::Result<()> {
     fs::create_dir_all(&directory)?;
     let gateway = options.gateway()?;
     let stand = Stand { pinning, origin: Origin::start()?, directory, gateway };
-    let mut about = vec![format!("{pinning}; {} turns of {:?}", plan.rounds, plan.round)];
+    let mut about =
+        vec![format!("{pinning}; turns of {1:?}, {0} for each", plan.rounds, plan.round)];
     let present = present(&plan, &stand, &mut about)?;
     let about = about.join("\n");
     println!("{about}");

@@ -8,9 +8,12 @@ use std::iter::successors;
 
 const COLUMNS: usize = 3;
 const PANEL_WIDTH: usize = 400;
-/// Where the bars begin, and how long the longest is.
-const BARS_AT: usize = 150;
-const LONGEST: f64 = 170.0;
+/// Where the bars begin, how long the longest is, and where the numbers stand.
+const BARS_AT: usize = 170;
+const LONGEST: f64 = 150.0;
+const NUMBERS_AT: usize = 342;
+/// Scatter further than this part of the longest bar is cut off: an outlier would leave no bars.
+const FURTHEST: f64 = 1.1;
 const TITLE_HEIGHT: usize = 44;
 const BAR_HEIGHT: usize = 20;
 const MARGIN: usize = 16;
@@ -41,7 +44,7 @@ pub(crate) fn svg(figures: &Figures) -> String {
 
 fn panel(figures: &Figures, figure: &'static Figure) -> String {
     let rows: Vec<&Row> = figures.of(figure).collect();
-    let highest = rows.iter().map(|row| row.spread().highest).fold(0.0, f64::max);
+    let highest = rows.iter().map(|row| row.spread().median).fold(0.0, f64::max);
     let title = text(MARGIN, 20, "title", figure.title);
     let better = text(MARGIN, 36, "better", figure.better.as_str());
     let tops = successors(Some(TITLE_HEIGHT), |top| Some(top + BAR_HEIGHT));
@@ -51,11 +54,12 @@ fn panel(figures: &Figures, figure: &'static Figure) -> String {
 
 fn bar(row: &Row, top: usize, highest: f64) -> String {
     let spread = row.spread();
-    let length = |value: f64| if highest > 0.0 { value / highest * LONGEST } else { 0.0 };
+    let part = |value: f64| if highest > 0.0 { value / highest } else { 0.0 };
+    let length = |value: f64| part(value).min(FURTHEST) * LONGEST;
     let class = if row.contender.name.starts_with("gateway") { "bar own" } else { "bar" };
     let (middle, baseline) = (top + BAR_HEIGHT / 2, top + BAR_HEIGHT - 6);
     let name = text(MARGIN, baseline, "name", row.contender.title);
-    let value = text(BARS_AT + PANEL_WIDTH / 2 - MARGIN, baseline, "value", &number(spread.median));
+    let value = text(NUMBERS_AT, baseline, "value", &number(spread.median));
     let height = BAR_HEIGHT - 4;
     format!(
         "{name}\n<rect class=\"{class}\" x=\"{BARS_AT}\" y=\"{}\" width=\"{:.1}\" \

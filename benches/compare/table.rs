@@ -11,14 +11,14 @@ pub(crate) fn text(figures: &Figures) -> String {
     for figure in figures.all() {
         let title = format!("{} ({})", figure.title, figure.better.as_str());
         lines.push(format!(
-            "\n{title:56} {:>10}  {:>17} {:>9} {:>10}",
+            "\n{title:62} {:>10}  {:>17} {:>9} {:>10}",
             "median", "lowest-highest", "/ bare", "/ gateway"
         ));
         for row in figures.of(figure) {
             let spread = row.spread();
             let range = [number(spread.lowest), number(spread.highest)].join("-");
             lines.push(format!(
-                "  {:54} {:>10}  {range:>17} {:>9} {:>10}",
+                "  {:60} {:>10}  {range:>17} {:>9} {:>10}",
                 row.contender.title,
                 number(spread.median),
                 ratio(figures, figure, spread.median, contenders::BARE),
