@@ -63,7 +63,10 @@ impl Origin {
             accepted: LISTENER.0,
             due: VecDeque::new(),
         };
-        thread::spawn(move || desk.work());
+        thread::spawn(move || {
+            let outcome = desk.work();
+            eprintln!("the upstream has ended: {outcome:?}");
+        });
         Ok(Self { address, ledger })
     }
 
