@@ -61,7 +61,10 @@ pub(crate) fn run(
             return Ok(None);
         }
         // Sleeping would wake late: this thread has a core to itself, and spins.
-        desk.poll.poll(&mut events, Some(Duration::ZERO))?;
+        match desk.poll.poll(&mut events, Some(Duration::ZERO)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            outcome => outcome?,
+        }
         for event in &events {
             desk.listen(event.token().0)?;
         }
