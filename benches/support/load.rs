@@ -80,7 +80,11 @@ impl Load {
         }
         let mut events = Events::with_capacity(1_024);
         while asking > 0 {
-            self.poll.poll(&mut events, Some(PATIENCE))?;
+            match self.poll.poll(&mut events, Some(PATIENCE)) {
+                // As when the machine is halted for a moment. What has come is still there.
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                outcome => outcome?,
+            }
             if events.is_empty() {
                 return Err(io::Error::other("no answer within ten seconds"));
             }

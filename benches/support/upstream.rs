@@ -86,7 +86,11 @@ impl Desk {
             let wait = self.due.front().map(|(due, ..)| due.duration_since(Instant::now()));
             // A poll rounds down to a millisecond: shorter waits would spin.
             let wait = wait.map(|wait| wait.max(Duration::from_millis(1)));
-            self.poll.poll(&mut events, wait)?;
+            match self.poll.poll(&mut events, wait) {
+                // As when the machine is halted for a moment. What has come is still there.
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                outcome => outcome?,
+            }
             for event in &events {
                 match event.token() {
                     LISTENER => self.accept()?,
