@@ -61,7 +61,7 @@ bash "$here/build.sh" "$work/build/out" >"$work/build.log" 2>&1 ||
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
 in_store buildah build --isolation chroot --format docker --timestamp 0 --quiet \
-    --build-context "build=$work/build" --build-arg "VERSION=$version" \
+    --build-context "build=$work/build" \
     --file "$here/Dockerfile" --tag "$image" "$work/build" >"$work/image.log" 2>&1 ||
     { tail -n 20 "$work/image.log" >&2; give_up "the image could not be built"; }
 
