@@ -6,6 +6,7 @@
 //! deadline that moves further away is noticed when the timer fires.
 
 use crate::serve::exchanges::Exchanges;
+use crate::serve::joined;
 use std::io;
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -229,7 +230,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        let polled = joined::write(&mut self.io, cx, bufs);
         self.wrote(polled, cx)
     }
 }
