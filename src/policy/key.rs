@@ -3,6 +3,10 @@
 //! Everything is a keyed BLAKE3 hash under a secret drawn at start, over length-prefixed fields:
 //! `("ab", "c")` and `("a", "bc")` never meet, nobody outside can compute a key, and no
 //! credential can be found from what the store holds (threats.md K1, K9).
+//!
+//! Departure from the design: the credential is not one of the fields that a read's key is a hash of,
+//! but the hash of it is what that hash is keyed with. Who differs in it has another hash function
+//! altogether, and most tickets' keys are one block of 64 octets, which is half.
 
 use crate::api::route::Kind;
 use crate::base::secret::Secret;
@@ -55,7 +59,7 @@ impl KeySecret {
     pub fn credential(&self, authorization: &[u8]) -> Credential {
         let mut hash = self.hash(b"credential");
         // Room for all of it, so that growing leaves no copy behind.
-        hash.octets.reserve_exact(LENGTH_OF_A_COUNT.saturating_add(authorization.len()));
+        hash.octets.reserve_exact(LONGEST_COUNT.saturating_add(authorization.len()));
         let credential = Credential(hash.field(authorization).finish());
         hash.wipe();
         credential
@@ -115,15 +119,19 @@ impl KeySecret {
         query: Option<&str>,
         fields: &HeaderMap,
     ) -> Key {
-        // The settings of the start go without saying: their keys are a block shorter to hash.
-        let mut hash = if edition == FIRST_EDITION {
-            self.hash(b"response")
+        let mut hash = FieldHash::new(&credential.0);
+        // The settings of the start go without saying: what is hashed is shorter.
+        if edition == FIRST_EDITION {
+            hash.field(b"read");
         } else {
-            self.hash(&[b"response of edition ".as_slice(), &edition.to_le_bytes()].concat())
-        };
-        hash.field(&credential.0).field(resource.as_bytes()).field(path.as_bytes());
+            hash.field(b"edition").field(&edition.to_le_bytes());
+        }
+        hash.field(resource.as_bytes()).field(path.as_bytes());
         // `/t/1?` is not `/t/1`: absence has a spelling of its own.
-        hash.count(usize::from(query.is_some())).field(query.unwrap_or_default().as_bytes());
+        hash.count(usize::from(query.is_some()));
+        if let Some(query) = query {
+            hash.field(query.as_bytes());
+        }
         for name in IN_KEY {
             let lines = fields.get_all(name);
             hash.count(lines.iter().count());
@@ -135,7 +143,7 @@ impl KeySecret {
     }
 
     fn hash(&self, domain: &[u8]) -> FieldHash<'_> {
-        let mut hash = FieldHash { secret: &self.0, octets: Vec::with_capacity(USUAL_LENGTH) };
+        let mut hash = FieldHash::new(self.0.expose());
         hash.field(domain);
         hash
     }
@@ -150,25 +158,36 @@ const USUAL_LENGTH: usize = 512;
 /// Fields, each after its length. They are gathered and hashed in one go, which costs a third of
 /// hashing them one by one.
 struct FieldHash<'a> {
-    secret: &'a Secret<[u8; 32]>,
+    secret: &'a [u8; 32],
     octets: Vec<u8>,
 }
 
-impl FieldHash<'_> {
+impl<'a> FieldHash<'a> {
+    fn new(secret: &'a [u8; 32]) -> Self {
+        Self { secret, octets: Vec::with_capacity(USUAL_LENGTH) }
+    }
+
     fn field(&mut self, octets: &[u8]) -> &mut Self {
         self.count(octets.len());
         self.octets.extend_from_slice(octets);
         self
     }
 
+    /// One octet for most, so that there is less to hash; no spelling begins another.
     fn count(&mut self, count: usize) -> &mut Self {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        self.octets.extend_from_slice(&count.to_le_bytes());
+        match u8::try_from(count) {
+            Ok(short) if short != LONG => self.octets.push(short),
+            _ => {
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
+                self.octets.push(LONG);
+                self.octets.extend_from_slice(&count.to_le_bytes());
+            }
+        }
         self
     }
 
     fn finish(&self) -> [u8; 32] {
-        *blake3::keyed_hash(self.secret.expose(), &self.octets).as_bytes()
+        *blake3::keyed_hash(self.secret, &self.octets).as_bytes()
     }
 
     /// Overwrites what was gathered, all of it at once, which takes a few nanoseconds.
@@ -178,8 +197,11 @@ impl FieldHash<'_> {
     }
 }
 
+/// Four octets of a count follow.
+const LONG: u8 = u8::MAX;
+
 /// In octets.
-const LENGTH_OF_A_COUNT: usize = 4;
+const LONGEST_COUNT: usize = 5;
 
 fn first_eight(hash: &[u8; 32]) -> u64 {
     hash.first_chunk().copied().map_or(0, u64::from_le_bytes)
@@ -224,6 +246,18 @@ mod tests {
         let credential = secret.credential(b"Bearer a");
         let later = secret.key(&credential, 2, "ticket", "/t/1", None, &HeaderMap::new());
         assert!(base != later, "another edition");
+    }
+
+    #[test]
+    fn no_spelling_of_a_count_begins_another() {
+        let spelt = |count| FieldHash::new(&[0; 32]).count(count).octets.clone();
+        let counts = [0, 1, 4, 254, 255, 256, 511, 65_535, 65_791, 16_777_215];
+        for (row, one) in counts.into_iter().enumerate() {
+            for other in counts.iter().skip(row + 1) {
+                let (one, other) = (spelt(one), spelt(*other));
+                assert!(!one.starts_with(&other) && !other.starts_with(&one), "{one:?} {other:?}");
+            }
+        }
     }
 
     #[test]
