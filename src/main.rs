@@ -28,6 +28,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 fn main() -> ExitCode {
     // First of all: the environment may hold a token.
     process::conceal();
+    process::keep_to_small_pages();
     process::hush_panics();
     let ending = match cli::parse(env::args_os()) {
         Ok(Command::Serve(sources)) => run::serve(&sources, env::vars_os()),

@@ -48,6 +48,20 @@ fn set_dumpable(_dumpable: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Has the system give memory by the page, and not by 2 MiB: a gateway that serves one application would
+/// take twice the memory, and a ticket that is fetched and stored a tenth more time
+/// (`docs/performance.md`). The allocator does not ask for more itself (its feature `no_thp`); this is for
+/// systems that give it unasked. To be called before much is allocated.
+#[cfg(target_os = "linux")]
+pub fn keep_to_small_pages() {
+    // Refused, there is only more memory.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
+/// Other systems are not known to do so.
+#[cfg(not(target_os = "linux"))]
+pub fn keep_to_small_pages() {}
+
 /// Has the system allow so many open files, if it will: many allow few at first and more on request.
 /// How many it allows now.
 pub fn open_files(wanted: usize) -> usize {
