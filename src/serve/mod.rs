@@ -12,7 +12,7 @@ pub mod reply;
 pub mod gateway;
 pub mod exchanges;
 pub mod counted;
-mod joined;
+pub mod joined;
 pub mod patience;
 pub mod terms;
 pub mod places;
