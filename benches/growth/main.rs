@@ -27,6 +27,10 @@ mod upstream;
 mod load;
 mod axes;
 mod hits;
+mod asker;
+mod stand;
+mod scenarios;
+mod tail;
 
 use crate::options::Options;
 use crate::options::Part;
@@ -65,6 +69,11 @@ fn bench(plan: &Plan) -> io::Result<()> {
     process::open_more_files()?;
     let pinning = Pinning::of_this_process();
     println!("{pinning}; hits in rounds of {:?}, in turns", plan.round);
+    if plan.quick {
+        println!(
+            "only to show that it works: 1 000 for all that is more, 100 for 5 000 connections"
+        );
+    }
     for part in &plan.parts {
         let title = match part {
             Part::Stored => "stored responses",
@@ -72,7 +81,10 @@ fn bench(plan: &Plan) -> io::Result<()> {
             Part::Connections => "connections",
             Part::Bodies => "bodies",
             Part::Marks => "marks",
-            Part::Tail => continue,
+            Part::Tail => {
+                tail::measure(plan, pinning)?;
+                continue;
+            }
         };
         hits::measure(title, &axes::rows(*part, plan.quick), plan, pinning)?;
     }

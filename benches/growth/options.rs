@@ -50,8 +50,6 @@ pub(crate) struct Plan {
     pub(crate) round: Duration,
     /// Of hits at a fixed rate.
     pub(crate) paced_round: Duration,
-    /// How many are fetched into a store that has no room for them.
-    pub(crate) overfill: u64,
 }
 
 impl Options {
@@ -77,7 +75,6 @@ impl Options {
             rounds: 5,
             round: Duration::from_secs(1),
             paced_round: Duration::from_secs(2),
-            overfill: 20_000,
         };
         if !self.quick {
             return full;

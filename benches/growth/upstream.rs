@@ -32,7 +32,7 @@ use std::time::SystemTime;
 
 const LISTENER: Token = Token(0);
 /// So many events are seen to at a time: who shares the thread waits for no more.
-const BATCH: usize = 16;
+const BATCH: usize = 8;
 /// In which the rate is counted.
 const WINDOW: Duration = Duration::from_millis(100);
 const LIMITED: &str = "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n";
