@@ -44,9 +44,9 @@ const SHORT: Settings = &[
     SILENT,
 ];
 
-/// Room for about 5 000 tickets.
-const SMALL: Settings = &[("CACHE__MEMORY", "16MiB"), LONG, LEASE, UNLIMITED, SILENT];
-const OVERFILL: u64 = 8_000;
+/// Room for about 2 500 tickets.
+const SMALL: Settings = &[("CACHE__MEMORY", "8MiB"), LONG, LEASE, UNLIMITED, SILENT];
+const OVERFILL: u64 = 4_000;
 
 /// A mark is kept for as long as what it covers may be of use: here nine seconds, so that some are
 /// forgotten before the last round. A turn takes two, and what is hot comes anew before each.
@@ -68,8 +68,9 @@ const LEARNING: Settings = &[LONG, LEASE, SILENT];
 
 const AT_ONCE: Terms = Terms { latency: Duration::ZERO, limit: None };
 const AWAY: Terms = Terms { latency: Duration::from_millis(20), limit: None };
-/// It takes 200 a second from the other credential.
-const STRICT: Terms = Terms { limit: Some((B, 20)), ..AWAY };
+/// Of the other credential it takes 200 in each second. Where nothing is refused the default rate
+/// limits nothing.
+const STRICT: Terms = Terms { limit: Some((B, 200)), ..AWAY };
 
 const fn side(kind: Kind, per_second: Option<u32>, expected: Expected) -> Side {
     Side { kind, connections: 64, per_second, expected }

@@ -57,8 +57,10 @@ pub(crate) struct Turn {
     pub(crate) late: f64,
     /// The part of the turn the server was busy, in percent.
     pub(crate) busy: f64,
-    /// Answers that went to the other credential, and requests upstream, each a second.
+    /// Tickets that went to the other credential, refusals of it, and requests upstream, each a
+    /// second.
     pub(crate) beside: f64,
+    pub(crate) refused: f64,
     pub(crate) upstream: f64,
     /// How many hits were none.
     pub(crate) missed: u64,
@@ -191,7 +193,8 @@ impl Turn {
             p999: percentile(&latencies, 999),
             late: percentile(&late, 999),
             busy: busy * 100.0,
-            beside: rate(beside.map_or(0, |tally| tally.count() + tally.limited)),
+            beside: rate(beside.map_or(0, Tally::count)),
+            refused: rate(beside.map_or(0, |tally| tally.limited)),
             upstream: rate(asked),
             missed: hits.others,
         }

@@ -50,31 +50,36 @@ fn one(scenario: &Scenario, plan: &Plan, pinning: Pinning) -> io::Result<()> {
 
 fn print(title: &str, alone: &[Turn], beside: &[Turn]) {
     println!(
-        "\n{title}\n{:8} {:>20} {:>20} {:>20} {:>20}   busy  beside/s  upstream/s  missed",
-        "", "p50", "p99", "p99.9", "asked late, p99.9"
+        "\n{title}\n{:8} {:21} {:21} {:21} {:21} busy  beside/s  refused/s  upstream/s  missed",
+        "", "   p50", "   p99", "   p99.9", "   asked late, p99.9"
     );
-    let of = |turns: &[Turn], figure: fn(&Turn) -> f64| Spread::of(turns.iter().map(figure));
     for (name, turns) in [("alone", alone), ("beside", beside)] {
-        let missed: u64 = turns.iter().map(|turn| turn.missed).sum();
-        println!(
-            "  {name:6} {} {} {} {}   {:3.0}%  {:8.0}  {:10.0}  {missed:6}",
+        let times = [
             of(turns, |turn| turn.p50),
             of(turns, |turn| turn.p99),
             of(turns, |turn| turn.p999),
             of(turns, |turn| turn.late),
+        ];
+        let times = times.map(|time| format!("{:21}", time.to_string())).join(" ");
+        let missed: u64 = turns.iter().map(|turn| turn.missed).sum();
+        println!(
+            "  {name:6} {times} {:3.0}%  {:8.0}  {:9.0}  {:10.0}  {missed:6}",
             of(turns, |turn| turn.busy).median,
             of(turns, |turn| turn.beside).median,
+            of(turns, |turn| turn.refused).median,
             of(turns, |turn| turn.upstream).median,
         );
     }
-    let ratio = |figure| of(beside, figure).median / of(alone, figure).median;
+    let ratio = |figure| {
+        let ratio = of(beside, figure).median / of(alone, figure).median;
+        format!("{:21}", format!("{ratio:6.2}"))
+    };
+    let [p50, p99, p999] =
+        [ratio(|turn| turn.p50), ratio(|turn| turn.p99), ratio(|turn| turn.p999)];
     let took = of(beside, |turn| turn.busy).median - of(alone, |turn| turn.busy).median;
-    println!(
-        "  ratio  {:6.2} {:13} {:6.2} {:13} {:6.2}   what is beside took {took:.0} % of the core",
-        ratio(|turn| turn.p50),
-        "",
-        ratio(|turn| turn.p99),
-        "",
-        ratio(|turn| turn.p999),
-    );
+    println!("  ratio  {p50} {p99} {p999} what is beside took {took:.0} % of the core");
+}
+
+fn of(turns: &[Turn], figure: fn(&Turn) -> f64) -> Spread {
+    Spread::of(turns.iter().map(figure))
 }

@@ -33,8 +33,8 @@ use std::time::SystemTime;
 const LISTENER: Token = Token(0);
 /// So many events are seen to at a time: who shares the thread waits for no more.
 const BATCH: usize = 8;
-/// In which the rate is counted.
-const WINDOW: Duration = Duration::from_millis(100);
+/// In which the rate is counted. It is used up at once by whoever asks for much.
+const WINDOW: Duration = Duration::from_secs(1);
 const LIMITED: &str = "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n";
 
 /// How it answers.
