@@ -32,21 +32,19 @@ const BATCH: usize = 1_024;
 const ELSEWHERE: u64 = 50_000_000;
 
 /// Nothing becomes stale, and no lease ends, while an axis is measured; and all fits in.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 4] = [
     ("CACHE__MEMORY", "6GiB"),
     ("LIFETIMES__OPEN", "10m"),
     ("LIMIT__RATE", "off"),
     ("LOG__ACCESS", "off"),
-    // While others are filled and measured, some connections here ask for nothing.
-    ("LISTEN__IDLE_TIMEOUT", "10m"),
 ];
 const LEASE: (&str, &str) = ("LIFETIMES__LEASE", "10m");
 const NO_LEASE: (&str, &str) = ("LIFETIMES__LEASE", "0s");
 
-/// A server with what its row wants stored, and connections to it.
+/// A server with what its row wants stored.
 struct Contender {
     row: Row,
-    load: Load,
+    work: Arc<Work>,
     fetched: Count,
     samples: Vec<Sample>,
     server: Server,
@@ -80,18 +78,20 @@ impl Contender {
         let settings = [&SETTINGS[..], &[lease]].concat();
         let server = Server::gateway(pinning, upstream, &settings)?;
         fill(row, &server, &work)?;
-        let load = Load::open(server.address, row.connections, BATCH, work)?;
-        Ok(Self { row, load, fetched, samples: Vec::new(), server })
+        Ok(Self { row, work, fetched, samples: Vec::new(), server })
     }
 
     /// Every answer is a hit by its `Cache-Status`, and by what the upstream counts.
     fn round(&mut self, span: Duration, number: u64) -> io::Result<()> {
         let before = self.fetched.requests();
+        // Connections on which nothing is asked would be closed while others are filled.
+        let work = Arc::clone(&self.work);
+        let mut load = Load::open(self.server.address, self.row.connections, BATCH, work)?;
         // Other draws than those that are measured: these would be in the processor's caches.
         let warm_up = lasting(span / 5, hits(self.row, 2 * number));
-        self.load.run(warm_up, HIT)?.must_be_expected(0)?;
+        load.run(warm_up, HIT)?.must_be_expected(0)?;
         let (began, used) = (Instant::now(), figures::cpu_time(self.server.pid())?);
-        let tally = self.load.run(lasting(span, hits(self.row, 2 * number + 1)), HIT)?;
+        let tally = load.run(lasting(span, hits(self.row, 2 * number + 1)), HIT)?;
         let took = began.elapsed();
         let spent = figures::cpu_time(self.server.pid())?.saturating_sub(used);
         tally.must_be_expected(0)?;

@@ -70,11 +70,11 @@ pub(crate) struct Turn {
 pub(crate) struct Stand {
     server: Server,
     upstream: Upstream,
-    hits: Load,
-    side: Option<(Side, Load)>,
+    side: Option<Side>,
     /// The number of the next ticket nobody has asked for.
     fresh: u64,
     asks_more: bool,
+    work: Arc<Work>,
 }
 
 impl Stand {
@@ -90,11 +90,11 @@ impl Stand {
         let work = Arc::new(Work::new(B + 1, 0));
         let upstream = Upstream::open(Arc::clone(&work), terms)?;
         let server = Server::gateway(pinning, upstream.address, settings)?;
-        let open = |connections| Load::open(server.address, connections, BATCH, Arc::clone(&work));
-        let hits = open(CONNECTIONS)?;
-        let side = side.map(|side| Ok::<_, io::Error>((side, open(side.connections)?)));
-        let side = side.transpose()?;
-        Ok(Self { server, upstream, hits, side, fresh: FRESH, asks_more })
+        Ok(Self { server, upstream, side, fresh: FRESH, asks_more, work })
+    }
+
+    fn connect(&self, connections: usize) -> io::Result<Load> {
+        Load::open(self.server.address, connections, BATCH, Arc::clone(&self.work))
     }
 
     /// Has the other credential fetch so many tickets nobody has asked for.
@@ -102,23 +102,25 @@ impl Stand {
         let mut numbers = self.fresh..self.fresh + tickets;
         self.fresh = numbers.end;
         let mut questions = numbers.by_ref().map(|ticket| own(Kind::Read, ticket));
-        self.pass(&mut questions, MISS)?.must_be_expected(0)
+        let mut load = self.connect(CONNECTIONS)?;
+        self.pass(&mut load, &mut questions, MISS)?.must_be_expected(0)
     }
 
     /// Whether some of the first `tickets` that were fetched beside are no longer stored.
     pub(crate) fn has_evicted(&mut self, tickets: u64) -> io::Result<bool> {
         let mut questions = (FRESH..FRESH + tickets).map(|ticket| own(Kind::Read, ticket));
-        Ok(self.pass(&mut questions, HIT)?.others > 0)
+        let mut load = self.connect(CONNECTIONS)?;
+        Ok(self.pass(&mut load, &mut questions, HIT)?.others > 0)
     }
 
     /// Has all that is hot asked for anew, and sees that it is stored.
-    fn warm(&mut self) -> io::Result<()> {
+    fn warm(&mut self, load: &mut Load) -> io::Result<()> {
         let mut anew = (0..HOT).map(|ticket| hot(Kind::Refresh, ticket));
-        self.pass(&mut anew, FETCHED)?.must_be_expected(0)?;
+        self.pass(load, &mut anew, FETCHED)?.must_be_expected(0)?;
         let mut outcome = Ok(());
         for _ in 0..PASSES {
             let mut again = (0..HOT).map(|ticket| hot(Kind::Read, ticket));
-            outcome = self.pass(&mut again, HIT)?.must_be_expected(0);
+            outcome = self.pass(load, &mut again, HIT)?.must_be_expected(0);
             if outcome.is_ok() {
                 break;
             }
@@ -128,10 +130,11 @@ impl Stand {
 
     fn pass(
         &mut self,
+        load: &mut Load,
         questions: &mut dyn Iterator<Item = Question>,
         expected: Expected,
     ) -> io::Result<Tally> {
-        let mut askers = [Asker::new(&mut self.hits, questions, expected, None)];
+        let mut askers = [Asker::new(load, questions, expected, None)];
         drive(&mut askers, &mut self.upstream, &self.server, PATIENCE)?;
         let [asker] = askers;
         Ok(asker.tally)
@@ -139,15 +142,20 @@ impl Stand {
 
     /// Asks for hits at the fixed rate, and has the rest go on beside.
     pub(crate) fn turn(&mut self, span: Duration, seed: u64) -> io::Result<Turn> {
-        self.warm()?;
+        // The connections have been used when it begins: the first request on one costs more.
+        let mut load = self.connect(CONNECTIONS)?;
+        self.warm(&mut load)?;
+        let side =
+            self.side.map(|side| Ok::<_, io::Error>((side, self.connect(side.connections)?)));
+        let mut side = side.transpose()?;
         let before = self.upstream.count.requests();
         let mut draw = fastrand::Rng::with_seed(seed);
         let mut hot = repeat_with(|| hot(Kind::Read, draw.u64(..HOT)));
-        let mut askers = vec![Asker::new(&mut self.hits, &mut hot, HIT, Some(PER_SECOND))];
-        let kind = self.side.as_ref().map_or(Kind::Read, |(side, _)| side.kind);
+        let mut askers = vec![Asker::new(&mut load, &mut hot, HIT, Some(PER_SECOND))];
+        let kind = self.side.map_or(Kind::Read, |side| side.kind);
         let mut numbers = self.fresh..u64::MAX;
         let mut fresh = numbers.by_ref().map(|ticket| own(kind, ticket));
-        if let Some((side, load)) = &mut self.side {
+        if let Some((side, load)) = &mut side {
             askers.push(Asker::new(load, &mut fresh, side.expected, side.per_second));
         }
         let busy = drive(&mut askers, &mut self.upstream, &self.server, span)?;
