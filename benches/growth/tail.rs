@@ -50,7 +50,7 @@ fn one(scenario: &Scenario, plan: &Plan, pinning: Pinning) -> io::Result<()> {
 
 fn print(title: &str, alone: &[Turn], beside: &[Turn]) {
     println!(
-        "\n{title}\n{:8} {:21} {:21} {:21} {:21} busy  beside/s  refused/s  upstream/s  missed",
+        "\n{title}\n{:8} {:23} {:23} {:23} {:23} busy  beside/s  refused/s  upstream/s  missed",
         "", "   p50", "   p99", "   p99.9", "   asked late, p99.9"
     );
     for (name, turns) in [("alone", alone), ("beside", beside)] {
@@ -60,7 +60,7 @@ fn print(title: &str, alone: &[Turn], beside: &[Turn]) {
             of(turns, |turn| turn.p999),
             of(turns, |turn| turn.late),
         ];
-        let times = times.map(|time| format!("{:21}", time.to_string())).join(" ");
+        let times = times.map(|time| format!("{:23}", time.to_string())).join(" ");
         let missed: u64 = turns.iter().map(|turn| turn.missed).sum();
         println!(
             "  {name:6} {times} {:3.0}%  {:8.0}  {:9.0}  {:10.0}  {missed:6}",
@@ -72,7 +72,7 @@ fn print(title: &str, alone: &[Turn], beside: &[Turn]) {
     }
     let ratio = |figure| {
         let ratio = of(beside, figure).median / of(alone, figure).median;
-        format!("{:21}", format!("{ratio:6.2}"))
+        format!("{:23}", format!("{ratio:6.2}"))
     };
     let [p50, p99, p999] =
         [ratio(|turn| turn.p50), ratio(|turn| turn.p99), ratio(|turn| turn.p999)];

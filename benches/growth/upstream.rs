@@ -31,8 +31,9 @@ use std::time::Instant;
 use std::time::SystemTime;
 
 const LISTENER: Token = Token(0);
-/// So many events are seen to at a time: who shares the thread waits for no more.
+/// So many events are seen to, and so many answers sent, at a time: who shares the thread waits for no more.
 const BATCH: usize = 8;
+const MILLISECOND: Duration = Duration::from_millis(1);
 /// In which the rate is counted. It is used up at once by whoever asks for much.
 const WINDOW: Duration = Duration::from_secs(1);
 const LIMITED: &str = "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n";
@@ -122,7 +123,7 @@ impl Upstream {
     pub(crate) fn serve(&mut self, wait: Option<Duration>) -> io::Result<()> {
         let due = self.due.front().map(|(due, ..)| due.duration_since(Instant::now()));
         // A poll rounds down to a millisecond: shorter waits would spin.
-        let due = due.map(|due| due.max(Duration::from_millis(1)));
+        let due = due.map(|due| if due.is_zero() { due } else { due.max(MILLISECOND) });
         match self.poll.poll(&mut self.events, wait.or(due)) {
             // As when the machine is halted for a moment. What has come is still there.
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
@@ -190,7 +191,9 @@ impl Upstream {
 
     fn answer_due(&mut self) {
         let now = Instant::now();
-        while let Some((_, token, answer)) = self.due.pop_front_if(|(due, ..)| *due <= now) {
+        for _ in 0..BATCH {
+            let due = self.due.pop_front_if(|(due, ..)| *due <= now);
+            let Some((_, token, answer)) = due else { return };
             if let Some(connection) = self.connections.get_mut(&token) {
                 connection.send(&answer);
             }
