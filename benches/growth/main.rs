@@ -70,9 +70,7 @@ fn bench(plan: &Plan) -> io::Result<()> {
     let pinning = Pinning::of_this_process();
     println!("{pinning}; hits in rounds of {:?}, in turns", plan.round);
     if plan.quick {
-        println!(
-            "only to show that it works: 1 000 for all that is more, 100 for 5 000 connections"
-        );
+        println!("only to show that it works: at most 1 000 of everything, and 100 connections");
     }
     for part in &plan.parts {
         let title = match part {

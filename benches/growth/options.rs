@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) round: Duration,
     /// Of hits at a fixed rate.
     pub(crate) paced_round: Duration,
+    /// How many tickets these are for.
+    pub(crate) hot: u64,
 }
 
 impl Options {
@@ -75,6 +77,7 @@ impl Options {
             rounds: 5,
             round: Duration::from_secs(1),
             paced_round: Duration::from_secs(2),
+            hot: 1_000,
         };
         if !self.quick {
             return full;
@@ -84,6 +87,7 @@ impl Options {
             rounds: 1,
             round: Duration::from_millis(100),
             paced_round: Duration::from_millis(100),
+            hot: 200,
             ..full
         }
     }

@@ -23,8 +23,6 @@ use std::time::Duration;
 /// Hits a second, and the connections they come on.
 pub(crate) const PER_SECOND: u32 = 5_000;
 pub(crate) const CONNECTIONS: usize = 128;
-/// The tickets that are asked for again and again.
-const HOT: u64 = 1_000;
 /// Above all that are hot.
 const FRESH: u64 = 1_000_000;
 /// Who asks for what is hot, and who does all else.
@@ -105,25 +103,27 @@ impl Stand {
         self.is_full = tickets > 0;
         let mut numbers = self.fresh..self.fresh + tickets;
         self.fresh = numbers.end;
-        let mut questions = numbers.by_ref().map(|ticket| own(Kind::Read, ticket));
+        let mut questions = numbers.by_ref().map(|ticket| of_b(Kind::Read, ticket));
         let mut load = self.connect(CONNECTIONS)?;
         self.pass(&mut load, &mut questions, MISS)?.must_be_expected(0)
     }
 
-    /// Whether some of the first `tickets` that were fetched beside are no longer stored.
+    /// Whether some of the first `tickets` that were fetched beside are no longer stored. A few from
+    /// all of them are looked at.
     pub(crate) fn has_evicted(&mut self, tickets: u64) -> io::Result<bool> {
-        let mut questions = (FRESH..FRESH + tickets).map(|ticket| own(Kind::Read, ticket));
+        let some = (FRESH..FRESH + tickets).step_by(8);
+        let mut questions = some.map(|ticket| of_b(Kind::Read, ticket));
         let mut load = self.connect(CONNECTIONS)?;
         Ok(self.pass(&mut load, &mut questions, HIT)?.others > 0)
     }
 
     /// Has all that is hot asked for anew, and sees that it is stored.
-    fn warm(&mut self, load: &mut Load) -> io::Result<()> {
-        let mut anew = (0..HOT).map(|ticket| hot(Kind::Refresh, ticket));
+    fn warm(&mut self, load: &mut Load, hot: u64) -> io::Result<()> {
+        let mut anew = (0..hot).map(|ticket| of_a(Kind::Refresh, ticket));
         self.pass(load, &mut anew, FETCHED)?.must_be_expected(0)?;
         let mut outcome = Ok(());
         for _ in 0..PASSES {
-            let mut again = (0..HOT).map(|ticket| hot(Kind::Read, ticket));
+            let mut again = (0..hot).map(|ticket| of_a(Kind::Read, ticket));
             outcome = self.pass(load, &mut again, HIT)?.must_be_expected(0);
             if outcome.is_ok() {
                 break;
@@ -144,21 +144,21 @@ impl Stand {
         Ok(asker.tally)
     }
 
-    /// Asks for hits at the fixed rate, and has the rest go on beside.
-    pub(crate) fn turn(&mut self, span: Duration, seed: u64) -> io::Result<Turn> {
+    /// Asks for hits of so many tickets at the fixed rate, and has the rest go on beside.
+    pub(crate) fn turn(&mut self, tickets: u64, span: Duration, seed: u64) -> io::Result<Turn> {
         // The connections have been used when it begins: the first request on one costs more.
         let mut load = self.connect(CONNECTIONS)?;
-        self.warm(&mut load)?;
+        self.warm(&mut load, tickets)?;
         let side =
             self.side.map(|side| Ok::<_, io::Error>((side, self.connect(side.connections)?)));
         let mut side = side.transpose()?;
         let before = self.upstream.count.requests();
         let mut draw = fastrand::Rng::with_seed(seed);
-        let mut hot = repeat_with(|| hot(Kind::Read, draw.u64(..HOT)));
+        let mut hot = repeat_with(|| of_a(Kind::Read, draw.u64(..tickets)));
         let mut askers = vec![Asker::new(&mut load, &mut hot, HIT, Some(PER_SECOND))];
         let kind = self.side.map_or(Kind::Read, |side| side.kind);
         let mut numbers = self.fresh..u64::MAX;
-        let mut fresh = numbers.by_ref().map(|ticket| own(kind, ticket));
+        let mut fresh = numbers.by_ref().map(|ticket| of_b(kind, ticket));
         if let Some((side, load)) = &mut side {
             askers.push(Asker::new(load, &mut fresh, side.expected, side.per_second));
         }
@@ -219,10 +219,10 @@ fn percentile(sorted: &[Duration], of_thousand: usize) -> f64 {
     sorted.get(place).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e6)
 }
 
-fn hot(kind: Kind, ticket: u64) -> Question {
+fn of_a(kind: Kind, ticket: u64) -> Question {
     Question { kind, ticket, credential: A }
 }
 
-fn own(kind: Kind, ticket: u64) -> Question {
+fn of_b(kind: Kind, ticket: u64) -> Question {
     Question { kind, ticket, credential: B }
 }

@@ -34,8 +34,8 @@ fn one(scenario: &Scenario, plan: &Plan, pinning: Pinning) -> io::Result<()> {
     }
     let (mut of_alone, mut of_beside) = (Vec::new(), Vec::new());
     for round in 0..plan.rounds {
-        of_alone.push(alone.turn(plan.paced_round, round.into())?);
-        of_beside.push(beside.turn(plan.paced_round, round.into())?);
+        of_alone.push(alone.turn(plan.hot, plan.paced_round, round.into())?);
+        of_beside.push(beside.turn(plan.hot, plan.paced_round, round.into())?);
     }
     if overfill > 0 && !beside.has_evicted(overfill)? {
         return Err(io::Error::other("the store was not full"));
