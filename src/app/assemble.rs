@@ -6,6 +6,7 @@ use crate::base::room::Room;
 use crate::base::time::Clock;
 use crate::cache::apart::Apart;
 use crate::cache::collapse::Forwards;
+use crate::cache::courtesy::Courtesy;
 use crate::cache::regime::Regime;
 use crate::cache::state::Cache;
 use crate::observe::accounts::Accounts;
@@ -156,6 +157,7 @@ pub fn door(settings: &Settings, world: World, draining: watch::Receiver<bool>) 
             forwards: Forwards::default(),
             probes: Forwards::default(),
             apart: Apart::default(),
+            courtesy: Courtesy::default(),
             accounts: Accounts::default(),
             metrics: Metrics::default(),
             repeated: Repeated::default(),

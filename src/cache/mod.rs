@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod collapse;
 pub mod apart;
+pub mod courtesy;
 pub mod regime;
 pub mod errand;
 pub mod arrival;

@@ -101,10 +101,12 @@ impl Cache {
             account: Account { page, accounts: &self.accounts },
         };
         let began = self.clock.now();
+        self.courtesy.pass(began).await;
         let outcome = attempt::ask(&*errand.destination.sender, &question, &self.clock).await;
         if let Ok(heard) = &outcome {
             self.metrics.answered(heard.status);
         }
+        self.courtesy.pass(self.clock.now()).await;
         trip.left = trip.left.saturating_sub(self.clock.now().since(began));
         trip.note(&outcome, self.clock.moment());
         outcome

@@ -7,6 +7,7 @@ use crate::base::time::Clock;
 use crate::base::time::Timestamp;
 use crate::cache::apart::Apart;
 use crate::cache::collapse::Forwards;
+use crate::cache::courtesy::Courtesy;
 use crate::cache::errand::Errand;
 use crate::cache::errand::Landed;
 use crate::cache::errand::Probed;
@@ -65,6 +66,8 @@ pub struct Cache {
     pub probes: Forwards<Tag, Probed>,
     /// The keys that are not collapsed for now.
     pub apart: Apart,
+    /// Where misses let hits go first.
+    pub courtesy: Courtesy,
     /// What all bodies together may take: stored, on their way, and waiting to be read.
     pub room: Arc<Room>,
     /// What has come and what was sent.
