@@ -32,14 +32,13 @@ const BATCH: usize = 1_024;
 const ELSEWHERE: u64 = 50_000_000;
 
 /// Nothing becomes stale, and no lease ends, while an axis is measured; and all fits in.
-const SETTINGS: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("CACHE__MEMORY", "6GiB"),
     ("LIFETIMES__OPEN", "10m"),
+    ("LIFETIMES__LEASE", "10m"),
     ("LIMIT__RATE", "off"),
     ("LOG__ACCESS", "off"),
 ];
-const LEASE: (&str, &str) = ("LIFETIMES__LEASE", "10m");
-const NO_LEASE: (&str, &str) = ("LIFETIMES__LEASE", "0s");
 
 /// A server with what its row wants stored.
 struct Contender {
@@ -74,9 +73,7 @@ impl Contender {
         let work = Arc::new(Work::new(row.credentials, row.body));
         let upstream = Upstream::open(Arc::clone(&work), Terms::default())?;
         let (upstream, fetched) = upstream.on_its_own();
-        let lease = if row.lease { LEASE } else { NO_LEASE };
-        let settings = [&SETTINGS[..], &[lease]].concat();
-        let server = Server::gateway(pinning, upstream, &settings)?;
+        let server = Server::gateway(pinning, upstream, &SETTINGS)?;
         fill(row, &server, &work)?;
         Ok(Self { row, work, fetched, samples: Vec::new(), server })
     }

@@ -151,8 +151,8 @@ impl Table {
     }
 }
 
-/// About 4 MiB of leases.
-const AT_MOST: usize = 65_536;
+/// As many as have room in a table of 2^17 places: about 4 MiB.
+const AT_MOST: usize = (1 << 17) / 8 * 7;
 
 /// A tag is a keyed hash already: it is taken as it is.
 #[derive(Default)]
