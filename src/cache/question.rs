@@ -105,8 +105,11 @@ impl Cache {
         let outcome = attempt::ask(&*errand.destination.sender, &question, &self.clock).await;
         if let Ok(heard) = &outcome {
             self.metrics.answered(heard.status);
+            // Trouble is heeded at once: who stands in line must not be sent after it.
+            if !heard.status.is_server_error() {
+                self.courtesy.pass(self.clock.now()).await;
+            }
         }
-        self.courtesy.pass(self.clock.now()).await;
         trip.left = trip.left.saturating_sub(self.clock.now().since(began));
         trip.note(&outcome, self.clock.moment());
         outcome
