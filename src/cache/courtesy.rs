@@ -4,7 +4,8 @@
 //! once would be served before a hit that comes a moment later, and each costs several times what a hit
 //! costs: the p99 of hits beside a storm was five times what it is alone. So one goes, and the others wait
 //! until the runtime has looked for what has come since, which is when `yield_now` returns. Who comes
-//! alone does not wait. It costs a miss among many a fifteenth of its own time (`docs/performance.md`).
+//! alone does not wait. It costs a miss among many a fifteenth of its own time on one core, and a fifth on two
+//! (`docs/performance.md`).
 
 use crate::base::time::Timestamp;
 use std::sync::Arc;
