@@ -39,7 +39,7 @@
 //! 7. The forward ([`cache::course`]) waits for its turn ([`upstream::queue`], as [`policy::line`]
 //!    decides) and for leave of the breaker ([`upstream::fuse`]); [`upstream::attempt`] asks, on the
 //!    conditions that [`fields::validation`] makes of what is stored, within its deadlines, perhaps
-//!    again. One of many at once lets what has come meanwhile go first ([`cache::courtesy`]). Whoever
+//!    again. One of many at once lets hits that have come meanwhile go first ([`cache::courtesy`]). Whoever
 //!    waits for it ([`cache::wait`]) leaves when its turn will not come in time.
 //! 8. [`cache::landing`] has [`policy::admit`] say what follows, and carries it out.
 //! 9. [`serve::reply`] makes the answer with `Age` and `Cache-Status`; back in the gateway it is

@@ -4,14 +4,16 @@
 //! once would be served before a hit that comes a moment later, and each costs several times what a hit
 //! costs: the p99 of hits beside a storm was five times what it is alone. So one goes, and the others wait
 //! until the runtime has looked for what has come since, which is when `yield_now` returns. Who comes
-//! alone does not wait. It costs a miss among many a fifteenth of its own time on one core, and a fifth on two
-//! (`docs/performance.md`).
+//! alone does not wait, nor does anybody where there was no hit lately: it costs a miss among many a fifteenth
+//! of its own time on one core, and a fifth on two (`docs/performance.md`).
 
 use crate::base::time::Timestamp;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
@@ -24,6 +26,8 @@ pub struct Courtesy {
 
 #[derive(Default)]
 struct Way {
+    /// Whether there was a hit since this was last asked.
+    hit: AtomicBool,
     door: Mutex<Door>,
     /// Lets the one through that has waited for longest.
     next: Notify,
@@ -37,12 +41,24 @@ struct Door {
     waiting: usize,
     /// Whether somebody lets them through.
     kept: bool,
+    /// Until when hits are taken to come.
+    hits_until: Timestamp,
 }
 
 /// Who comes later than this after another is not one of many.
 const MOMENT: Duration = Duration::from_micros(200);
 
+/// So long after a hit others are taken to come.
+const LATELY: Duration = Duration::from_millis(10);
+
 impl Courtesy {
+    /// There is a hit. Looked at first, so that many hits do not contend for it.
+    pub fn hit(&self) {
+        if !self.way.hit.load(Ordering::Relaxed) {
+            self.way.hit.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Returns when it is one's turn: at once, unless another has just gone.
     pub async fn pass(&self, now: Timestamp) {
         if self.way.is_open(now) {
@@ -56,6 +72,12 @@ impl Way {
     /// Whether one may go at once. If not, one is counted among those who wait.
     fn is_open(self: &Arc<Self>, now: Timestamp) -> bool {
         let mut door = self.door();
+        if now >= door.hits_until {
+            if !self.hit.swap(false, Ordering::Relaxed) {
+                return true;
+            }
+            door.hits_until = now.after(LATELY);
+        }
         if !door.kept && door.went.is_none_or(|went| now.since(went) > MOMENT) {
             door.went = Some(now);
             return true;
@@ -97,6 +119,13 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_secs(1);
 
+    /// Where there was a hit.
+    fn courtesy() -> Courtesy {
+        let courtesy = Courtesy::default();
+        courtesy.hit();
+        courtesy
+    }
+
     /// Whether one who comes at `now` goes at once.
     fn goes_at_once(courtesy: &Courtesy, now: Timestamp) -> bool {
         let mut context = Context::from_waker(Waker::noop());
@@ -105,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_comes_alone_does_not_wait() {
-        let courtesy = Courtesy::default();
+        let courtesy = courtesy();
         let later = NOW.after(MOMENT + Duration::from_nanos(1));
         for (now, at_once) in [(NOW, true), (later, true), (later, false)] {
             assert_eq!(goes_at_once(&courtesy, now), at_once, "{now:?}");
@@ -113,8 +142,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nobody_waits_where_there_was_no_hit_lately() {
+        let courtesy = Courtesy::default();
+        let goes = |now| goes_at_once(&courtesy, now);
+        assert!(goes(NOW) && goes(NOW), "there never was one");
+        courtesy.hit();
+        assert!(goes(NOW) && !goes(NOW), "there was");
+        let over = NOW.after(LATELY);
+        assert!(goes(over) && goes(over), "long ago");
+    }
+
+    #[tokio::test]
     async fn between_two_of_many_what_has_come_meanwhile_goes() {
-        let (courtesy, log) = (Arc::new(Courtesy::default()), Arc::new(Mutex::new(String::new())));
+        let (courtesy, log) = (Arc::new(courtesy()), Arc::new(Mutex::new(String::new())));
         let write = |log: &Mutex<String>, letter| log.lock().unwrap().push(letter);
         let misses: Vec<_> = (0..20)
             .map(|_| {
@@ -145,7 +185,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_gives_up_waiting_holds_nobody_up() {
-        let courtesy = Courtesy::default();
+        let courtesy = courtesy();
         assert!(goes_at_once(&courtesy, NOW));
         for _ in 0..10 {
             assert!(!goes_at_once(&courtesy, NOW), "it has waited, and is gone");

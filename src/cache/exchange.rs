@@ -103,6 +103,7 @@ impl Cache {
         if !self.hit.load(Ordering::Relaxed) {
             self.hit.store(true, Ordering::Relaxed);
         }
+        self.courtesy.hit();
         let wanted = match besides {
             // Only the upstream could say what comes of these, and nobody would hear it.
             _ if Self::is_particular(asking) => false,
