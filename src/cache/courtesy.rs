@@ -15,22 +15,21 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
 /// Where they go through.
-#[derive(Default)]
 pub struct Courtesy {
     way: Arc<Way>,
 }
 
-#[derive(Default)]
 struct Way {
     /// Whether there was a hit since this was last asked.
     hit: AtomicBool,
     door: Mutex<Door>,
-    /// Lets the one through that has waited for longest.
-    next: Notify,
+    /// One permit for each that is let through, for the one that has waited for longest. (A `Notify` keeps
+    /// one alone: two who are counted and do not wait yet would be let through as one.)
+    next: Semaphore,
 }
 
 #[derive(Default)]
@@ -51,6 +50,13 @@ const MOMENT: Duration = Duration::from_micros(200);
 /// So long after a hit others are taken to come.
 const LATELY: Duration = Duration::from_millis(10);
 
+impl Default for Courtesy {
+    fn default() -> Self {
+        let (hit, door) = (AtomicBool::new(false), Mutex::default());
+        Self { way: Arc::new(Way { hit, door, next: Semaphore::new(0) }) }
+    }
+}
+
 impl Courtesy {
     /// There is a hit. Looked at first, so that many hits do not contend for it.
     pub fn hit(&self) {
@@ -61,10 +67,9 @@ impl Courtesy {
 
     /// Returns when it is one's turn: at once, unless another has just gone.
     pub async fn pass(&self, now: Timestamp) {
-        if self.way.is_open(now) {
-            return;
+        if !self.way.is_open(now) {
+            self.way.let_through().await;
         }
-        self.way.next.notified().await;
     }
 }
 
@@ -90,6 +95,14 @@ impl Way {
         false
     }
 
+    /// Returns when one of those who were counted is let through.
+    async fn let_through(&self) {
+        // It is never closed.
+        if let Ok(permit) = self.next.acquire().await {
+            permit.forget();
+        }
+    }
+
     /// Lets those who wait through, one each time the runtime has looked for what has come.
     async fn keep(self: Arc<Self>) {
         loop {
@@ -101,7 +114,7 @@ impl Way {
             }
             door.waiting -= 1;
             // Who is about to wait finds it done; for who has gone meanwhile, another goes early.
-            self.next.notify_one();
+            self.next.add_permits(1);
         }
     }
 
@@ -181,6 +194,21 @@ mod tests {
         let log = log.lock().unwrap();
         assert_eq!(log.matches('m').count(), 20, "{log}");
         assert!(!log.contains("mm"), "{log}");
+    }
+
+    #[tokio::test]
+    async fn who_is_counted_and_does_not_wait_yet_is_let_through_all_the_same() {
+        let courtesy = courtesy();
+        assert!(courtesy.way.is_open(NOW));
+        assert!([(); 3].iter().all(|()| !courtesy.way.is_open(NOW)), "as three threads find it");
+        while courtesy.way.door().kept {
+            yield_now().await;
+        }
+        for number in 0..3 {
+            let mut context = Context::from_waker(Waker::noop());
+            let through = pin!(courtesy.way.let_through()).as_mut().poll(&mut context);
+            assert!(through.is_ready(), "{number}");
+        }
     }
 
     #[tokio::test]
